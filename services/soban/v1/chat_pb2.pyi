@@ -243,8 +243,11 @@ class ChatSummary(_message.Message):
     TIMINGS_FIELD_NUMBER: _builtins.int
     ROUTE_STEPS_FIELD_NUMBER: _builtins.int
     RESUMES_FIELD_NUMBER: _builtins.int
+    NORMALIZED_FIELD_NUMBER: _builtins.int
     resumes: _builtins.int
     """How often the answer was continued on another replica after one died."""
+    normalized: _builtins.bool
+    """Whether any text was changed to its NFC form before the model saw it."""
     @_builtins.property
     def usage(self) -> _common_pb2.Usage:
         """Tokens and eojeol."""
@@ -274,10 +277,11 @@ class ChatSummary(_message.Message):
         timings: _common_pb2.Timings | None = ...,
         route_steps: _abc.Iterable[_common_pb2.RouteStep] | None = ...,
         resumes: _builtins.int = ...,
+        normalized: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "resumes", b"resumes", "route_steps", b"route_steps", "timings", b"timings", "usage", b"usage", "verdicts", b"verdicts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "normalized", b"normalized", "resumes", b"resumes", "route_steps", b"route_steps", "timings", b"timings", "usage", b"usage", "verdicts", b"verdicts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
