@@ -50,6 +50,7 @@ class Child:
 
     def __init__(self, argv: Sequence[str], env: Mapping[str, str] | None = None, sink: Sink | None = None) -> None:
         """`env` is added to this process's own; `sink` gets each line of output, which is passed through without it."""
+        self._released = False
         read_end, self._write_end = os.pipe()
         try:
             self._process = subprocess.Popen(  # noqa: S603 - argv comes from our own code
@@ -80,7 +81,7 @@ class Child:
         return self._process.poll()
 
     async def wait(self) -> int:
-        """Its return code, once it has ended."""
+        """Its return code, once it has ended; what it left running in its group is killed."""
         while (code := self._process.poll()) is None:
             await self._ended()
         self._release()
@@ -96,9 +97,8 @@ class Child:
 
     def kill(self) -> None:
         """SIGKILL to it and to what it started in its group."""
-        if self.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.pid, signal.SIGKILL)
+        if not self._released:
+            self._kill_group()
 
     def _signal(self, number: signal.Signals) -> None:
         if self.returncode is None:
@@ -126,7 +126,12 @@ class Child:
             for line in stream:
                 sink(line.decode("utf-8", "replace").rstrip("\n"))
 
+    def _kill_group(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
     def _release(self) -> None:
-        if self._write_end >= 0:
+        if not self._released:
+            self._released = True
             os.close(self._write_end)
-            self._write_end = -1
+            self._kill_group()

@@ -76,7 +76,7 @@ class Supervisor:
         self._sink = sink
         self._backoff = backoff or Backoff()
         self._state = State.STOPPED
-        self._changed = asyncio.Event()
+        self._waiters: list[tuple[tuple[State, ...], asyncio.Future[State]]] = []
         self._child: Child | None = None
         self._loop: asyncio.Task[None] | None = None
         self.restarts = 0
@@ -98,10 +98,12 @@ class Supervisor:
             self._loop = asyncio.create_task(self._keep(), name=f"supervisor-{self._name}")
 
     async def wait_for(self, *states: State) -> State:
-        """Returns when the state is one of these."""
-        while self._state not in states:
-            await self._changed.wait()
-        return self._state
+        """The first of these states that it is in, now or later, however shortly."""
+        if self._state in states:
+            return self._state
+        waiter: asyncio.Future[State] = asyncio.get_running_loop().create_future()
+        self._waiters.append((states, waiter))
+        return await waiter
 
     async def wait_ready(self, probe: Probe | None = None, *, timeout: float = 60.0) -> None:  # noqa: ASYNC109
         """Returns when the child is RUNNING and `probe`, if given, says True. Raises ChildFailed after `timeout`."""
@@ -166,8 +168,10 @@ class Supervisor:
         if state is self._state:
             return
         self._state = state
-        self._changed.set()
-        self._changed = asyncio.Event()
+        for states, waiter in self._waiters:
+            if state in states and not waiter.done():
+                waiter.set_result(state)
+        self._waiters = [pair for pair in self._waiters if not pair[1].done()]
         if self._on_state is not None:
             self._on_state(state)
 

@@ -27,6 +27,7 @@ _logger = logging.getLogger(__name__)
 
 _HEALTH_NAME = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 _COMPONENT_STOP_SECONDS = 20.0
+_NEVER_CANCELS = 1e8
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -121,16 +122,24 @@ class RunningServer:
             return
         self._stopped = True
         await self.refuse()
-        stopping = asyncio.create_task(self._grpc.stop(grace))
-        work = asyncio.create_task(self._finish_work(grace))
-        await first_of(work, (hurry or asyncio.Event()).wait())
-        # Health watches and reflection never end by themselves and must not use up the grace.
-        await self._grpc.stop(0)
-        await stopping
+        stopping = asyncio.create_task(self._grpc.stop(_NEVER_CANCELS))
+        try:
+            await first_of(self._finish_work(grace), (hurry or asyncio.Event()).wait())
+        finally:
+            # Health watches and reflection never end by themselves and must not use up the grace. Of two stops only
+            # one may cancel calls, and at once (None): a grace that runs out after the other one destroyed the
+            # server is a segmentation fault in grpcio 1.85.
+            await self._grpc.stop(None)
+            await stopping
 
     async def close(self) -> None:
         """Ends what is left at once and closes the component. Safe after any failure before."""
-        await self.stop(0)
+        try:
+            await self.stop(0)
+        finally:
+            await self._stop_component()
+
+    async def _stop_component(self) -> None:
         try:
             await asyncio.wait_for(self._component.stop(), _COMPONENT_STOP_SECONDS)
         except TimeoutError:
@@ -155,8 +164,10 @@ async def serve(component: Component, settings: ServerSettings, telemetry: Telem
             await first_of(asyncio.sleep(settings.drain_seconds), signals.second.wait())
             await server.stop(settings.grace, signals.second)
         finally:
-            await server.close()
-            await telemetry.shutdown()
+            try:
+                await server.close()
+            finally:
+                await telemetry.shutdown()
     _logger.info("stopped")
 
 
