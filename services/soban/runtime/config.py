@@ -6,7 +6,8 @@ import argparse
 import difflib
 from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -143,7 +144,7 @@ def _config_error(cls: type[BaseModel], mistake: ErrorDetails, path: str) -> Con
     near = difflib.get_close_matches(loc[-1], known, n=1, cutoff=0.5)
     if near:
         return ConfigError(where, f"unknown key; the nearest known one is {'.'.join([*where.split('.')[:-1], *near])}")
-    return ConfigError(where, f"unknown key; known here are {', '.join(known)}")
+    return ConfigError(where, f"unknown key; known here are {', '.join(known)}" if known else "unknown key")
 
 
 def _known_keys(cls: type[BaseModel], loc: list[str]) -> list[str]:
@@ -154,11 +155,21 @@ def _known_keys(cls: type[BaseModel], loc: list[str]) -> list[str]:
 
 
 def _step(kind: Any, part: str) -> Any:
-    """The type under `part`; options of a union are skipped until the one with fields."""
+    """The type under the key `part`, or None."""
     if _is_section(kind):
-        kind = next(field.annotation for field in kind.model_fields.values() if field.alias == part)
-        return next((option for option in get_args(kind) if _is_section(option)), kind)
-    return get_args(kind)[-1] if get_origin(kind) in (dict, list, tuple) else kind
+        fields = kind.model_fields.values()
+        return _plain(next((field.annotation for field in fields if field.alias == part), None))
+    return _plain(get_args(kind)[-1]) if get_args(kind) else None
+
+
+def _plain(kind: Any) -> Any:
+    """Without `Annotated`; of a union the option that has keys, or the first."""
+    if get_origin(kind) is Annotated:
+        return _plain(get_args(kind)[0])
+    if get_origin(kind) not in (Union, UnionType):
+        return kind
+    options = [_plain(option) for option in get_args(kind)]
+    return next((option for option in options if _is_section(option)), options[0])
 
 
 def _is_section(kind: Any) -> bool:
