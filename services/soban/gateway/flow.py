@@ -1,0 +1,87 @@
+"""The one way of a chat: check the input, generate, filter the output, deliver. Only checked text leaves."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator
+
+import soban.v1 as pb
+from soban.gateway.answer import Answer
+from soban.gateway.events import Announcer
+from soban.gateway.metering import Meter
+from soban.gateway.policies import Policies
+from soban.gateway.pump import Pump
+from soban.gateway.requests import to_check, to_filter, to_generate
+from soban.gateway.upstream import GenerateCall, GenerationClient, SafetyClient
+from soban.gateway.validation import Validator
+from soban.runtime.context import Call
+from soban.runtime.errors import EngineLost
+
+
+class ChatFlow:
+    """Answers chat requests; the gRPC and the HTTP side both stand on it."""
+
+    def __init__(
+        self,
+        *,
+        safety: SafetyClient,
+        generation: GenerationClient,
+        validator: Validator,
+        policies: Policies,
+        announcer: Announcer,
+        meter: Meter,
+    ) -> None:
+        self._safety = safety
+        self._generation = generation
+        self._validator = validator
+        self._policies = policies
+        self._announcer = announcer
+        self._meter = meter
+
+    async def stream(self, chat: pb.ChatRequest, call: Call) -> AsyncGenerator[pb.StreamChatResponse, None]:
+        """Yields start, deltas, a finish for each choice, summary. Raises SobanError.
+
+        Input that is blocked is no error: its choices finish with SAFETY. Whoever stops reading closes the iterator
+        (`contextlib.aclosing`), which cancels what runs upstream.
+        """
+        self._validator.validate(chat)
+        policy = self._policies.of(chat)
+        with self._meter.measure(chat) as watch, contextlib.ExitStack() as cancelled_at_exit:
+            # Opened before its config is known, so that the connection's round trip passes during the check.
+            filtering = self._safety.filter(call)
+            cancelled_at_exit.callback(filtering.cancel)
+
+            checked = await self._safety.check(to_check(chat, policy), call)
+            watch.input_checked()
+            if checked.verdict.action == pb.ACTION_BLOCK:
+                for event in self._announcer.refusal(chat, checked.verdict, watch):
+                    yield event
+                return
+
+            asked = to_generate(chat, checked)
+            generating = self._generation.stream(asked, call)
+            cancelled_at_exit.callback(generating.cancel)
+            await self._safety.configure(filtering, to_filter(chat, policy, asked, checked.vault))
+            yield self._announcer.start(await self._model_of(generating), watch)
+
+            answer = Answer(chat)
+            pump = Pump(generating, filtering, answer)
+            cancelled_at_exit.callback(pump.cancel)
+            with self._safety.errors():
+                async for response in filtering:
+                    for event in answer.released(response):
+                        watch.piece_left()
+                        yield event
+                    if answer.stopped:
+                        break
+            if not answer.stopped:
+                await pump.drained()
+            yield self._announcer.summary(chat, checked.verdict, answer, watch)
+
+    async def _model_of(self, generating: GenerateCall) -> str:
+        """Name of the model that answers, once an engine has taken the request."""
+        with self._generation.errors():
+            first = await anext(aiter(generating), None)
+        if first is None or not first.HasField("start"):
+            raise EngineLost("generation ended before it began")
+        return first.start.model

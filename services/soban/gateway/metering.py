@@ -1,0 +1,115 @@
+"""What the gateway measures of each chat: GenAI metrics, attributes of the call's span, timings. Never text."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterator
+
+from opentelemetry import trace
+
+import soban.v1 as pb
+from soban.runtime import semconv
+from soban.runtime.errors import SobanError
+from soban.runtime.telemetry import Telemetry
+
+PROVIDER = "soban"
+
+
+class Stopwatch:
+    """Times of one chat, and what is known of it so far."""
+
+    def __init__(self) -> None:
+        self._began = time.perf_counter()
+        self._input_checked: float | None = None
+        self._first_piece: float | None = None
+        self.model = ""
+        """The model that answers, once known."""
+        self.usage = pb.Usage()
+
+    def input_checked(self) -> None:
+        """The judgement of the input is there."""
+        self._input_checked = self.seconds()
+
+    def piece_left(self) -> None:
+        """Something the filter released goes to the client."""
+        if self._first_piece is None:
+            self._first_piece = self.seconds()
+
+    def used(self, usage: pb.Usage) -> None:
+        """All has been counted."""
+        self.usage = usage
+
+    @property
+    def first_piece(self) -> float | None:
+        """Seconds from arrival to the first piece, None before it."""
+        return self._first_piece
+
+    def seconds(self) -> float:
+        """Since the request's arrival."""
+        return time.perf_counter() - self._began
+
+    def timings(self, told: pb.Timings) -> pb.Timings:
+        """Generation's timings with the gateway's beside them."""
+        return pb.Timings(
+            queue_ms=told.queue_ms,
+            prefill_ms=told.prefill_ms,
+            decode_ms=told.decode_ms,
+            input_safety_ms=(self._input_checked or 0.0) * 1000,
+            first_text_ms=(self._first_piece or 0.0) * 1000,
+            total_ms=self.seconds() * 1000,
+        )
+
+
+class Meter:
+    """Records each chat once, however it ends."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._durations = telemetry.histogram(semconv.GEN_AI_CLIENT_OPERATION_DURATION)
+        self._first_pieces = telemetry.histogram(semconv.GEN_AI_CLIENT_TIME_TO_FIRST_CHUNK)
+        self._tokens = telemetry.histogram(semconv.GEN_AI_CLIENT_TOKEN_USAGE)
+
+    @contextlib.contextmanager
+    def measure(self, chat: pb.ChatRequest) -> Iterator[Stopwatch]:
+        """Around the whole chat."""
+        watch = Stopwatch()
+        error = ""
+        try:
+            yield watch
+        except SobanError as err:
+            error = err.reason
+            raise
+        except (asyncio.CancelledError, GeneratorExit):
+            error = "CANCELLED"
+            raise
+        finally:
+            self._record(chat, watch, error)
+
+    def _record(self, chat: pb.ChatRequest, watch: Stopwatch, error: str) -> None:
+        operation = "chat" if chat.messages else "text_completion"
+        attributes: dict[str, str] = {
+            semconv.GEN_AI_OPERATION_NAME: operation,
+            semconv.GEN_AI_PROVIDER_NAME: PROVIDER,
+        }
+        # Only names that generation knows, so that strangers cannot grow the number of series.
+        if watch.model:
+            attributes[semconv.GEN_AI_RESPONSE_MODEL] = watch.model
+        if watch.first_piece is not None:
+            self._first_pieces.record(watch.first_piece, attributes)
+        for kind, tokens in (("input", watch.usage.input_tokens), ("output", watch.usage.output_tokens)):
+            if tokens:
+                self._tokens.record(tokens, {**attributes, semconv.GEN_AI_TOKEN_TYPE: kind})
+        _describe(trace.get_current_span(), chat, watch, attributes)
+        if error:
+            attributes[semconv.ERROR_TYPE] = error
+        self._durations.record(watch.seconds(), attributes)
+
+
+def _describe(span: trace.Span, chat: pb.ChatRequest, watch: Stopwatch, attributes: dict[str, str]) -> None:
+    if not span.is_recording():
+        return
+    span.set_attributes(dict(attributes))
+    span.set_attribute(semconv.GEN_AI_REQUEST_MODEL, chat.model)
+    span.set_attribute(semconv.GEN_AI_USAGE_INPUT_TOKENS, watch.usage.input_tokens)
+    span.set_attribute(semconv.GEN_AI_USAGE_OUTPUT_TOKENS, watch.usage.output_tokens)

@@ -1,0 +1,90 @@
+"""What the gateway itself refuses; what generation and safety refuse comes back with paths of the same request."""
+
+from __future__ import annotations
+
+import soban.v1 as pb
+from soban.runtime.errors import InvalidField, TextTooLong
+
+MOST_LABELS = 16
+MOST_LABEL_CHARACTERS = 64
+MOST_USER_CHARACTERS = 128
+
+
+class Validator:
+    """Refuses with the path of the field in ChatRequest. `max_text_bytes` bounds all texts of a request together."""
+
+    def __init__(self, max_text_bytes: int) -> None:
+        self._max_text_bytes = max_text_bytes
+
+    def validate(self, chat: pb.ChatRequest) -> None:
+        """Raises InvalidField or TextTooLong."""
+        if not chat.model:
+            raise InvalidField("a model is required", field="model")
+        if bool(chat.messages) == bool(chat.prompt):
+            both = "only one of messages and prompt may be given" if chat.prompt else "messages or prompt is required"
+            raise InvalidField(both, field="messages")
+        for index, message in enumerate(chat.messages):
+            _validate_message(message, f"messages[{index}]")
+        self._validate_sizes(chat)
+        _validate_accounting(chat)
+        _validate_enums(chat)
+
+    def _validate_sizes(self, chat: pb.ChatRequest) -> None:
+        # The encoded request is larger than its texts: most requests need no second look.
+        if chat.ByteSize() <= self._max_text_bytes:
+            return
+        left = self._max_text_bytes
+        for path, text in _texts(chat):
+            left -= len(text.encode())
+            if left < 0:
+                raise TextTooLong(
+                    f"the texts of a request may have {self._max_text_bytes:,} bytes of UTF-8 together", field=path
+                )
+
+
+def _validate_message(message: pb.Message, path: str) -> None:
+    if message.role not in (pb.ROLE_SYSTEM, pb.ROLE_USER, pb.ROLE_ASSISTANT, pb.ROLE_TOOL):
+        raise InvalidField("a role is required: SYSTEM, USER, ASSISTANT or TOOL", field=f"{path}.role")
+    if message.role == pb.ROLE_TOOL and not message.tool_call_id:
+        raise InvalidField("a TOOL message names the call it answers", field=f"{path}.tool_call_id")
+    for index, part in enumerate(message.parts):
+        if part.WhichOneof("part") is None:
+            raise InvalidField("a part has text or an image", field=f"{path}.parts[{index}]")
+    if message.role == pb.ROLE_USER and not any(part.text or part.HasField("image") for part in message.parts):
+        raise InvalidField("a USER message must not be empty", field=f"{path}.parts[0].text")
+
+
+def _validate_accounting(chat: pb.ChatRequest) -> None:
+    if len(chat.user) > MOST_USER_CHARACTERS:
+        raise InvalidField(f"at most {MOST_USER_CHARACTERS} characters", field="user")
+    if len(chat.labels) > MOST_LABELS:
+        raise InvalidField(f"at most {MOST_LABELS} labels", field="labels")
+    for key, value in chat.labels.items():
+        if not 0 < len(key) <= MOST_LABEL_CHARACTERS or len(value) > MOST_LABEL_CHARACTERS:
+            raise InvalidField(
+                f"keys have 1 and values at most {MOST_LABEL_CHARACTERS} characters", field=f"labels[{key[:64]!r}]"
+            )
+
+
+def _validate_enums(chat: pb.ChatRequest) -> None:
+    # proto3 hands on numbers that no value has.
+    if chat.priority not in pb.Priority.values():
+        raise InvalidField("no such priority", field="priority")
+    if chat.offset_unit not in pb.OffsetUnit.values():
+        raise InvalidField("no such unit", field="offset_unit")
+
+
+def _texts(chat: pb.ChatRequest) -> list[tuple[str, str]]:
+    """All that the model reads, with its path."""
+    found = [("prompt", chat.prompt)]
+    for index, message in enumerate(chat.messages):
+        path = f"messages[{index}]"
+        found.extend((f"{path}.parts[{number}].text", part.text) for number, part in enumerate(message.parts))
+        found.extend(
+            (f"{path}.tool_calls[{number}].arguments", asked.arguments)
+            for number, asked in enumerate(message.tool_calls)
+        )
+    for index, tool in enumerate(chat.options.tools):
+        found.append((f"options.tools[{index}].description", tool.description))
+        found.append((f"options.tools[{index}].parameters_json_schema", tool.parameters_json_schema))
+    return found
