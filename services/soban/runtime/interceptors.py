@@ -36,6 +36,7 @@ _logger = logging.getLogger(__name__)
 _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 _Behavior = Callable[[Any, _Context], Any]
+_LATE_SECONDS = 5.0
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _OWN_CALLS = ("/grpc.health.", "/grpc.reflection.", "/grpc.channelz.")
 
@@ -145,12 +146,16 @@ class _Guard:
         self._record.end(code, code.name)
 
     async def _abort(self, error: SobanError) -> None:
+        """The status waits behind messages that nobody reads, at the longest as long as the call might have taken."""
+        self._record.end(error.code, error.reason)
         status = error.to_status()
         trailers = ((DETAILS_KEY, status.SerializeToString()), (REQUEST_ID, self._record.call.request_id))
+        limit = max(_LATE_SECONDS, self._record.call.remaining() or 0.0)
         try:
-            await self._context.abort(error.code, status.message, trailers)
-        finally:
-            self._record.end(error.code, error.reason)
+            async with asyncio.timeout(limit):
+                await self._context.abort(error.code, status.message, trailers)
+        except TimeoutError:
+            raise asyncio.CancelledError from None
 
 
 def _as_soban_error(error: Exception, record: Record, context: _Context) -> SobanError:

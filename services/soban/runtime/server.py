@@ -236,7 +236,7 @@ def _complain(line: str, code: int) -> int:
 
 
 def server_options(settings: ServerSettings) -> list[tuple[str, Any]]:
-    """Channel arguments. gRPC ignores names it does not know, so these are tested by what they do.
+    """Channel arguments. gRPC ignores names it does not know; these were seen to work with grpcio 1.85.3.
 
     Clients may ping every 10 s also on quiet streams: by default the server calls that "too many pings" and the live
     stream dies. A connection ends by age only between calls, since no age grace is set.
