@@ -1,0 +1,143 @@
+"""What `soban demo` shows of a running stack: a few requests, and what each service did with them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+import soban.v1 as pb
+from soban.cli.analyze import morpheme_table
+from soban.cli.answer import Answer, AnswerStream, note_outcome
+from soban.cli.client import GATEWAY, GENERATION, SAFETY, SERVERS, TOKENIZATION, open_channel
+from soban.cli.console import Console
+from soban.cli.health import ask, health_lines
+from soban.cli.messages import text_message, text_of
+from soban.cli.models import list_models
+from soban.cli.openai_stream import stream_chat
+from soban.cli.verdicts import action_name, action_style, highlighted, reason_of, with_placeholders
+
+TIMEOUT = 60.0
+
+_GREETING = "안녕하세요, 오늘 하루 너무 힘들었어요."
+# Nobody's: the check digit of this resident registration number fails, and such numbers were never given then.
+_PERSONAL = "제 주민번호는 900101-1234567이고 전화번호는 010-1234-5678이에요. 친구가 없어서 외로워요."
+_ABUSE = "야 이 씨발 새끼야, 꺼져."
+_SENTENCE = "친구랑 영화를 봤는데 정말 재미있었어요."
+
+
+class Tour:
+    """Six sections on one stack."""
+
+    def __init__(self, console: Console, endpoints: Mapping[str, str]) -> None:
+        self._console = console
+        self._endpoints = endpoints
+        models = list_models(endpoints[GENERATION.name], TIMEOUT).models
+        self.model = next((model.name for model in models if model.state == pb.Model.STATE_READY), "")
+        self._gateway = open_channel(endpoints[GATEWAY.name])
+        self._safety = open_channel(endpoints[SAFETY.name])
+        self._tokenization = open_channel(endpoints[TOKENIZATION.name])
+
+    def run(self) -> None:
+        """Raises grpc.RpcError, OSError and Failure: nothing of it may fail."""
+        sections: tuple[tuple[str, str, Callable[[], None]], ...] = (
+            ("게이트웨이로 하는 대화", "A chat, streamed through the gateway over gRPC", self._chat),
+            (
+                "개인정보는 모델이 보기 전에 가립니다",
+                "Personal data is masked before the model sees it",
+                self._personal,
+            ),
+            ("욕설은 막고 이유를 말합니다", "Abuse is blocked, with the reason", self._abuse),
+            ("형태소 분석과 토큰 수", "Morphology, and tokens as the model counts them", self._morphology),
+            (
+                "같은 대화를 OpenAI HTTP API로",
+                "The same chat by the OpenAI HTTP API (server-sent events)",
+                self._openai,
+            ),
+            ("모든 서버의 상태", "Health of all servers", self._health),
+        )
+        for number, (korean, english, section) in enumerate(sections, 1):
+            self._console.write()
+            self._console.write(self._console.paint(f"{number}. {korean}", "bold", "cyan"))
+            self._console.write(self._console.paint(english, "dim"))
+            section()
+
+    def close(self) -> None:
+        """Closes the connections."""
+        for channel in (self._gateway, self._safety, self._tokenization):
+            channel.close()
+
+    def _chat(self) -> None:
+        timings = self._say(_GREETING).summary.timings
+        parts = {
+            "안전 검사 safety": timings.input_safety_ms,
+            "대기 queue": timings.queue_ms,
+            "읽기 prefill": timings.prefill_ms,
+            "쓰기 decode": timings.decode_ms,
+            "모두 total": timings.total_ms,
+        }
+        self._dim(" · ".join(f"{name} {milliseconds:.1f} ms" for name, milliseconds in parts.items()))
+
+    def _personal(self) -> None:
+        request = pb.CheckRequest(messages=[text_message(pb.ROLE_USER, _PERSONAL)])
+        checked = pb.SafetyServiceStub(self._safety).Check(request, timeout=TIMEOUT)
+        seen = text_of(checked.masked_messages[0]) if checked.masked_messages else _PERSONAL
+        self._say(_PERSONAL)
+        self._dim(
+            f"모델이 본 글 what the model saw: {with_placeholders(seen, checked.verdict.findings, self._console)}"
+        )
+
+    def _abuse(self) -> None:
+        answer = self._say(_ABUSE)
+        for verdict in answer.summary.verdicts:
+            action = self._console.paint(action_name(verdict.action), action_style(verdict.action))
+            self._console.write(f"{action} {highlighted(_ABUSE, verdict.findings, self._console)}")
+            self._dim(", ".join(dict.fromkeys(finding.category for finding in verdict.findings)))
+            self._dim(reason_of(verdict))
+
+    def _morphology(self) -> None:
+        stub = pb.TokenizationServiceStub(self._tokenization)
+        self._console.write(_SENTENCE)
+        analysis = stub.Analyze(pb.AnalyzeRequest(text=_SENTENCE), timeout=TIMEOUT).analyses[0]
+        for line in morpheme_table(analysis.morphemes, self._console):
+            self._console.write(line)
+        request = pb.CountTokensRequest(model=self.model, texts=[_SENTENCE])
+        count = stub.CountTokens(request, timeout=TIMEOUT)
+        self._dim(
+            f"{self.model}: 토큰 {count.total} tokens, 어절 {count.eojeol} eojeol, {len(_SENTENCE)} 글자 characters"
+        )
+
+    def _openai(self) -> None:
+        url = self._endpoints["http"]
+        self._dim(f"POST {url}/chat/completions")
+        self._console.write(self._said_by_person(_GREETING))
+        self._console.write(self._console.paint("소반> ", "bold"), end="")
+        began, pieces = time.monotonic(), 0
+        body = {"model": self.model, "messages": [{"role": "user", "content": _GREETING}]}
+        for piece in stream_chat(url, body, TIMEOUT):
+            self._console.write(piece, end="")
+            pieces += bool(piece)
+        self._console.write()
+        self._dim(f"조각 {pieces} pieces · {(time.monotonic() - began) * 1000:.0f} ms")
+
+    def _health(self) -> None:
+        found = [ask(server, self._endpoints[server.name], timeout=5.0) for server in SERVERS]
+        for line in health_lines(found, self._console):
+            self._console.write(line)
+
+    def _say(self, text: str) -> Answer:
+        """Asks through the gateway and shows question, answer and outcome."""
+        self._console.write(self._said_by_person(text))
+        self._console.write(self._console.paint("소반> ", "bold"), end="")
+        stream = AnswerStream(pb.ChatServiceStub(self._gateway), self._console, TIMEOUT)
+        answer = stream.run(pb.ChatRequest(model=self.model, messages=[text_message(pb.ROLE_USER, text)]))
+        if not answer.texts:
+            self._console.write()
+        note_outcome(answer, self._console)
+        return answer
+
+    def _said_by_person(self, text: str) -> str:
+        return f"{self._console.paint('나>', 'bold')} {text}"
+
+    def _dim(self, text: str) -> None:
+        if text:
+            self._console.write(self._console.paint(text, "dim"))
