@@ -40,15 +40,7 @@ import grpc
 from google.protobuf import message as protobuf
 from google.rpc import status_pb2  # type: ignore[import-untyped]
 
-from soban.runtime.details import (
-    FieldViolation,
-    bad_request,
-    clip,
-    error_info,
-    quota_failure,
-    retry_info,
-    unpack,
-)
+from soban.runtime.details import FieldViolation, bad_request, clip, error_info, quota_failure, retry_info, unpack
 
 DOMAIN = "soban"
 
@@ -277,6 +269,8 @@ def from_rpc_error(err: grpc.aio.AioRpcError) -> SobanError:
     if err.code() in (grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL):
         return Internal(f"upstream: {text}", **kept)
     named = _by_reason().get(found.reason) if found.domain == DOMAIN else _WITHOUT_DETAILS.get(err.code())
+    if named is ServiceUnreachable and not found.reason:
+        return named("a service behind this one does not answer", **kept)  # gRPC's own text holds inside addresses
     if named is not None and named.code is err.code():
         return named(text, **kept)
     reason = found.reason or UpstreamStatus.reason

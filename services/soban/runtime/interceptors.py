@@ -42,7 +42,7 @@ _OWN_CALLS = ("/grpc.health.", "/grpc.reflection.", "/grpc.channelz.")
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps every method of every servicer, except health and reflection.
+    """Wraps every method of every (async) servicer, except health and reflection.
 
     `longest` bounds each call in seconds, also where the caller set no deadline. Until `ready` is set, calls end
     UNAVAILABLE with reason NOT_READY.

@@ -141,6 +141,12 @@ def test_common_bare_statuses_get_a_name() -> None:
     assert {code: type(from_rpc_error(bare_error(code))) for code in kinds} == kinds
 
 
+def test_addresses_of_the_inside_stay_inside() -> None:
+    """gRPC's own text for a failed connection names them."""
+    error = from_rpc_error(bare_error(grpc.StatusCode.UNAVAILABLE, "failed to connect to ipv4:10.0.0.7:50062"))
+    assert "10.0.0.7" not in error.public_message
+
+
 def test_a_foreign_reason_is_kept_as_it_came() -> None:
     """Domain and reason of a third party are not claimed as ours."""
     status = status_pb2.Status(code=grpc.StatusCode.ABORTED.value[0], message="no")
