@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import sys
@@ -29,12 +30,9 @@ class Console:
     @classmethod
     def of_process(cls) -> Console:
         """This process's streams. Text that the terminal cannot show becomes `?`; pipes and files get UTF-8."""
-        if not sys.stdout.isatty() and hasattr(sys.stdout, "reconfigure"):
-            sys.stdout.reconfigure(encoding="utf-8")
-        for stream in (sys.stdout, sys.stderr):
-            if hasattr(stream, "reconfigure"):
-                stream.reconfigure(errors="replace")
-        return cls(sys.stdout, sys.stderr, _stdin(), os.environ, sys.stdin is not None and sys.stdin.isatty())
+        # In this order: what is opened in place of a closed stream gets its descriptor.
+        stdin, out, err = _stdin(), _writer(sys.stdout), _writer(sys.stderr)
+        return cls(out, err, stdin, os.environ, keyboard=sys.stdin is not None and sys.stdin.isatty())
 
     def write(self, text: str = "", end: str = "\n") -> None:
         """A result; seen at once."""
@@ -64,6 +62,15 @@ class Console:
     def columns(self) -> int:
         """Width of the terminal."""
         return shutil.get_terminal_size((_DEFAULT_COLUMNS, 24)).columns
+
+
+def _writer(stream: TextIO | None) -> TextIO:
+    """A closed stream is None and takes everything silently."""
+    if stream is None:
+        return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - open as long as the process
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")
+    return stream
 
 
 def _stdin() -> BinaryIO:

@@ -61,11 +61,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _silence_output()
         return EXIT_BROKEN_PIPE
+    except OSError as err:
+        _silence_output()
+        failure = Failure("cannot read or write", "IO", err.strerror or str(err))
+        sys.stderr.write(f"{failure}\n")
+        return failure.exit_code
 
 
 def _silence_output() -> None:
-    """Nobody reads any more; without this Python complains when it flushes at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Output cannot be written any more; without this Python complains when it flushes at exit."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -101,6 +102,24 @@ def test_a_reader_that_leaves_ends_the_command_quietly(server: ServerThread) -> 
         process.stdin.close()
         assert process.wait(20) == 141
         assert process.stderr.read() == b""
+
+
+def test_a_full_disk_is_one_line(server: ServerThread) -> None:
+    """And no traceback, also when Python flushes at exit."""
+    with (
+        Path("/dev/full").open("wb") as full,
+        started("mask", "안녕", env=server.env, stdout=full, stderr=subprocess.PIPE) as process,
+    ):
+        assert process.wait(20) == 1
+        assert process.stderr is not None
+        assert process.stderr.read() == b"soban: cannot read or write (IO): No space left on device\n"
+
+
+def test_closed_streams_are_no_accident(server: ServerThread) -> None:
+    """As `soban mask <&- >&-` has them."""
+    command = f"{sys.executable} -m soban.cli mask <&- >&-"
+    found = subprocess.run(["sh", "-c", command], env={**os.environ, **server.env}, stderr=subprocess.PIPE, check=False)
+    assert (found.returncode, found.stderr) == (0, b"")
 
 
 def test_ctrl_c_ends_a_batch_with_130(server: ServerThread) -> None:
