@@ -3,45 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
-from collections.abc import Sequence
 
 import grpc
 
-from soban.runtime.config import ConfigError
-from soban.runtime.server import run, serve
-from soban.runtime.settings import ServerSettings
-from soban.runtime.telemetry import Telemetry
+from soban.runtime.child import exit_with_parent
+
+SERVING = b"\x08\x01"
 
 
-class Service:
-    """Serves nothing but its health."""
-
-    def __init__(self, manner: str) -> None:
-        self._manner = manner
-
-    @property
-    def service_names(self) -> Sequence[str]:
-        return ["soban.test.Nothing"]
-
-    def add_to(self, server: grpc.aio.Server) -> None:
-        return None
-
-    async def start(self) -> None:
-        if self._manner == "refuses":
-            raise ConfigError("models.ko-8b", "no such file")
-
-    async def drain(self, grace: float) -> None:
-        if self._manner == "slow":
-            await asyncio.sleep(grace)
-
-    async def stop(self) -> None:
-        return None
+async def _serving(request: bytes, context: object) -> bytes:
+    return SERVING
 
 
-async def main(port: int, manner: str) -> None:
-    await serve(Service(manner), ServerSettings(port=port, metrics_port=0), Telemetry.noop())
+async def main(port: int, manner: str) -> int:
+    if manner == "refuses":
+        sys.stderr.write("soban: models.ko-8b: no such file\n")
+        return 2
+    server = grpc.aio.server()
+    check = grpc.unary_unary_rpc_method_handler(_serving)
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("grpc.health.v1.Health", {"Check": check})])
+    server.add_insecure_port(f"127.0.0.1:{port}")
+    await server.start()
+    signals: asyncio.Queue[None] = asyncio.Queue()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, signals.put_nowait, None)
+    for _ in range(2 if manner == "slow" else 1):
+        await signals.get()
+    await server.stop(0)
+    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(run(lambda: main(int(sys.argv[1]), sys.argv[2])))
+    exit_with_parent()
+    sys.exit(asyncio.run(main(int(sys.argv[1]), sys.argv[2])))
