@@ -50,8 +50,8 @@ class Plan:
 def make_plan(path: Path | None, model: str | None = None) -> Plan:
     """Reads, checks and completes a configuration; without a file every default holds. Raises Failure."""
     try:
-        given = _read(path)
         load_config(path)
+        given = parse(path.read_text(encoding="utf-8"), str(path)) if path else {}
         data = copy.deepcopy(given)
         if model is not None:
             data["models"] = _models_of(model)
@@ -67,17 +67,6 @@ def http_port(gateway: ServerSettings) -> int:
     """The gateway's HTTP port, which only its own class has."""
     port: int = vars(gateway)["http_port"]
     return port
-
-
-def _read(path: Path | None) -> dict[str, Any]:
-    if path is None:
-        return {}
-    try:
-        return parse(path.read_text(encoding="utf-8"), str(path))
-    except OSError as err:
-        raise ConfigError(str(path), err.strerror or str(err)) from err
-    except UnicodeDecodeError as err:
-        raise ConfigError(str(path), "is not UTF-8 text") from err
 
 
 def _config(data: Mapping[str, Any]) -> Config:

@@ -22,6 +22,7 @@ HELP = """\
   답하는 동안 Ctrl-C를 누르면 그 답만 멈춥니다 (Ctrl-C stops an answer)"""
 _HINT = "/help 도움말 · /exit 나가기"
 _PROMPT = "나> "
+_EXITS = ("/exit", "/quit", "/나가기")
 
 
 class Asks(Protocol):
@@ -45,30 +46,37 @@ class Prompt:
         self._address = address
         self._model = asking.model
         self._turns: list[pb.Message] = []
-        self._interrupted = False
+        self._warned = self._left_by_ctrl_c = False
 
     def run(self) -> int:
-        """Until /exit or the end of input. Ctrl-C at an empty prompt asks back once, and then leaves with 130."""
+        """Until /exit or the end of input. Ctrl-C at the prompt asks back once, and then leaves with 130."""
         _edit_lines()
         self._console.note(f"{self._model} · {_HINT}")
-        while True:
-            try:
-                text = self._console.ask(self._prompt()).strip()
-            except EOFError:
-                self._console.write()
-                return EXIT_OK
-            except KeyboardInterrupt:
-                self._console.write()
-                if self._interrupted:
-                    return EXIT_INTERRUPTED
-                self._interrupted = True
-                self._console.note("한 번 더 Ctrl-C를 누르면 나갑니다 (press Ctrl-C again to leave)")
-                continue
-            self._interrupted = False
-            if text in ("/exit", "/quit", "/나가기"):
-                return EXIT_OK
+        while (text := self._read()) is not None and text not in _EXITS:
             if text:
                 self._handle(text)
+        return EXIT_INTERRUPTED if self._left_by_ctrl_c else EXIT_OK
+
+    def _read(self) -> str | None:
+        """What was typed; None at the end."""
+        try:
+            text = self._console.ask(self._prompt()).strip()
+        except EOFError:
+            self._console.write()
+            return None
+        except KeyboardInterrupt:
+            return self._after_ctrl_c()
+        self._warned = False
+        return text
+
+    def _after_ctrl_c(self) -> str | None:
+        self._console.write()
+        if self._warned:
+            self._left_by_ctrl_c = True
+            return None
+        self._warned = True
+        self._console.note("한 번 더 Ctrl-C를 누르면 나갑니다 (press Ctrl-C again to leave)")
+        return ""
 
     def _handle(self, text: str) -> None:
         command, _, rest = text.partition(" ")
