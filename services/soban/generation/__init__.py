@@ -1,0 +1,1 @@
+"""Text from engines behind one door: admission, streaming that breaks no character, engines that come back."""

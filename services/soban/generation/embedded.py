@@ -1,0 +1,114 @@
+"""The embedded engine, from the parent's side: a supervised child that has a new address after each restart."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+
+from soban.generation.engines.llamacpp import Endpoint
+from soban.generation.llama_server import KEY_VARIABLE, ServerPlan, ready_address
+from soban.generation.replica import Probe
+from soban.runtime.config import ConfigError
+from soban.runtime.errors import NoReplica
+from soban.runtime.process import State, Supervisor
+
+_logger = logging.getLogger(__name__)
+
+_LAST_LINES = 20
+_STOP_SECONDS = 5.0
+_RETRY_SECONDS = 1.0
+
+
+class EmbeddedReplica:
+    """One llama.cpp server for the model called `name`; `start_seconds` bounds the loading of its file."""
+
+    def __init__(self, name: str, plan: ServerPlan, start_seconds: float) -> None:
+        self._name = name
+        self._start_seconds = start_seconds
+        self._key = secrets.token_urlsafe(24)
+        self._argv = (sys.executable, "-m", "soban.generation.llama_server", plan.to_argument())
+        self._address: str | None = None
+        # Kept to explain a failed start. Later lines may quote requests and are dropped.
+        self._lines: deque[str] = deque(maxlen=_LAST_LINES)
+        self._supervisor: Supervisor | None = None
+
+    @property
+    def ready(self) -> bool:
+        """As `Replica.ready`."""
+        return self._supervisor is not None and self._supervisor.state is State.RUNNING
+
+    @property
+    def loading(self) -> bool:
+        """As `Replica.loading`."""
+        return self._supervisor is not None and self._supervisor.state in (State.STARTING, State.BACKOFF)
+
+    @property
+    def pid(self) -> int | None:
+        """Of the child, while it runs."""
+        return self._supervisor.pid if self._supervisor is not None else None
+
+    def endpoint(self) -> Endpoint:
+        """As `Replica.endpoint`."""
+        if self._address is None:
+            raise NoReplica(f"the engine of {self._name} is starting", retry_after=_RETRY_SECONDS)
+        return Endpoint(self._address, self._key)
+
+    async def start(self, probe: Probe) -> None:
+        """Returns when the model is loaded. Raises ConfigError when the engine cannot load it."""
+        loop = asyncio.get_running_loop()
+        self._supervisor = Supervisor(
+            self._argv,
+            {KEY_VARIABLE: self._key},
+            name=f"engine-{self._name}",
+            probe=lambda: self._probe(probe),
+            on_exit=self._ended,
+            sink=lambda line: _in_loop(loop, self._heard, line),
+        )
+        began = time.monotonic()
+        await self._supervisor.start()
+        try:
+            async with asyncio.timeout(self._start_seconds):
+                state = await self._supervisor.wait_for(State.RUNNING, State.BACKOFF)
+        except TimeoutError as err:
+            raise self._failed(f"the model was not loaded after {self._start_seconds:g} s") from err
+        if state is not State.RUNNING:
+            raise self._failed("llama.cpp cannot load this model")
+        fields = {"model": self._name, "pid": self.pid, "seconds": round(time.monotonic() - began, 2)}
+        _logger.info("engine ready", extra=fields)
+
+    async def stop(self) -> None:
+        """As `Replica.stop`."""
+        supervisor, self._supervisor = self._supervisor, None
+        if supervisor is not None:
+            await supervisor.stop(_STOP_SECONDS)
+        self._address = None
+
+    async def _probe(self, probe: Probe) -> bool:
+        return self._address is not None and await probe()
+
+    def _heard(self, line: str) -> None:
+        address = ready_address(line, self.pid)
+        if address is not None:
+            self._address = address
+            self._lines.clear()
+        elif self._address is None:
+            self._lines.append(line)
+
+    def _ended(self, _: int) -> None:
+        self._address = None
+
+    def _failed(self, what: str) -> ConfigError:
+        said = next((line for line in reversed(self._lines) if line.strip()), "")
+        return ConfigError(f"models.{self._name}.url", f"{what}{': ' if said else ''}{said}")
+
+
+def _in_loop(loop: asyncio.AbstractEventLoop, hear: Callable[[str], None], line: str) -> None:
+    """From the thread that reads the child's output. The loop may be gone already."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(hear, line)

@@ -1,0 +1,94 @@
+"""The embedded engine: llama.cpp's own server in a process of its own. `embedded.py` starts it.
+
+    SOBAN_ENGINE_KEY=... python -m soban.generation.llama_server '{"path": "/models/ko.gguf", "name": "ko-8b", ...}'
+
+Once the model is loaded it writes one line of JSON with its address to standard output. It ends when its parent does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from soban.runtime.child import exit_with_parent
+
+KEY_VARIABLE = "SOBAN_ENGINE_KEY"
+READY_PREFIX = '{"soban_engine":'
+
+_ERRORS_ONLY = 1
+# Requests that are no generation (health, load) need threads of the HTTP server, too.
+_SPARE_HTTP_THREADS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ServerPlan:
+    """What to serve; `context` is tokens of all sequences together."""
+
+    path: str
+    name: str
+    parallel: int
+    context: int
+    unified: bool
+    threads: int
+
+    def to_argument(self) -> str:
+        """For the command line."""
+        return json.dumps(asdict(self))
+
+
+def ready_address(line: str, pid: int | None) -> str | None:
+    """The base URL that a line of output of process `pid` tells, if it is the ready line."""
+    if not line.startswith(READY_PREFIX):
+        return None
+    told = json.loads(line)
+    return str(told["soban_engine"]) if told["pid"] == pid else None
+
+
+def main(argv: list[str]) -> int:
+    """Serves until a signal or its parent ends it."""
+    exit_with_parent()
+    plan = ServerPlan(**json.loads(argv[1]))
+    key = os.environ.pop(KEY_VARIABLE)
+    server = _serve(plan, key)
+    sys.stdout.write(json.dumps({"soban_engine": server.listening_address, "pid": os.getpid()}) + "\n")
+    sys.stdout.flush()
+    while True:
+        signal.pause()
+
+
+def _serve(plan: ServerPlan, key: str) -> Any:
+    """Returns once the model is loaded. The port is any free one; loopback is open to other users, hence the key."""
+    import xllamacpp
+
+    params = xllamacpp.CommonParams()
+    params.model.path = plan.path
+    params.model_alias = {plan.name}
+    params.n_parallel = plan.parallel
+    params.n_ctx = plan.context
+    params.kv_unified = plan.unified
+    params.cpuparams.n_threads = plan.threads
+    params.cpuparams_batch.n_threads = plan.threads
+    params.n_threads_http = plan.parallel + _SPARE_HTTP_THREADS
+    params.hostnames = ["127.0.0.1"]
+    params.port = 0
+    params.api_keys = [key]
+    params.ui = False
+    params.endpoint_metrics = True
+    params.endpoint_slots = True
+    params.endpoint_props = True
+    params.use_jinja = True
+    params.verbosity = _ERRORS_ONLY
+    # What follows differs from llama.cpp's own defaults: an ASSISTANT message at the end is continued only when asked,
+    # and prompts are kept in their slots alone rather than in 8 GiB beside them.
+    params.prefill_assistant = False
+    params.cache_ram_mib = 0
+    params.fit_params = False
+    return xllamacpp.Server(params)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

@@ -1,0 +1,115 @@
+"""The models of this server by name."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from aiohttp import ClientSession
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from soban.generation.admission import Admission
+from soban.generation.description import Card
+from soban.generation.embedded import EmbeddedReplica
+from soban.generation.engines.llamacpp import LlamaCpp, open_session
+from soban.generation.engines.pace import Pace
+from soban.generation.llama_server import ServerPlan
+from soban.generation.models import find_model
+from soban.generation.prompt import Preparation
+from soban.generation.remote import RemoteReplica
+from soban.generation.replica import Replica
+from soban.generation.served import ServedModel
+from soban.generation.settings import GenerationSettings
+from soban.generation.sizing import layout_of, usable_cores
+from soban.runtime.errors import ModelNotFound, NotBuilt
+from soban.runtime.settings import ModelConfig
+
+ENGINES = ("llamacpp",)
+
+
+class Entry(NamedTuple):
+    """A model with what belongs to it."""
+
+    served: ServedModel
+    preparation: Preparation
+    card: Card
+
+
+class Registry:
+    """Builds and starts every configured model, all at once, and stops them.
+
+    Raises NotBuilt for engines that this release does not have, and ConfigError for what is wrong in `models`.
+    """
+
+    def __init__(self, configs: Mapping[str, ModelConfig], settings: GenerationSettings) -> None:
+        for name, config in configs.items():
+            if config.engine not in ENGINES:
+                raise NotBuilt(
+                    f"engine {config.engine} of models.{name} is not built; known are {', '.join(ENGINES)}",
+                    metadata={"engine": config.engine},
+                )
+        self._configs = configs
+        self._settings = settings
+        self._preparations = {name: Preparation(name, config) for name, config in configs.items()}
+        self._pace = Pace(settings.delta_interval_ms / 1000, settings.deltas_per_second)
+        self._session: ClientSession | None = None
+        self._entries: dict[str, Entry] = {}
+
+    def find(self, name: str) -> Entry:
+        """Raises ModelNotFound."""
+        entry = self._entries.get(name)
+        if entry is None:
+            raise ModelNotFound("no model of this name is served here", metadata={"model": name})
+        return entry
+
+    def all(self) -> list[Entry]:
+        """Ordered by name."""
+        return [self._entries[name] for name in sorted(self._entries)]
+
+    async def start(self) -> None:
+        """Returns when every engine of our own is loaded and warm."""
+        self._session = open_session()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for name, config in self._configs.items():
+                    group.create_task(self._start(self._session, name, config))
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+
+    async def stop(self) -> None:
+        """Nothing is left afterwards."""
+        await asyncio.gather(*(entry.served.stop() for entry in self._entries.values()))
+        if self._session is not None:
+            await self._session.close()
+
+    async def _start(self, session: ClientSession, name: str, config: ModelConfig) -> None:
+        replica, license_name = await self._replica(name, config)
+        engine = LlamaCpp(session, replica.endpoint, self._pace, self._settings.engine_silence_seconds)
+        served = ServedModel(
+            name,
+            engine=engine,
+            replica=replica,
+            admission=Admission(config.parallel, config.queue_limit),
+            return_seconds=self._settings.engine_return_seconds,
+        )
+        created = Timestamp()
+        created.GetCurrentTime()
+        self._entries[name] = Entry(served, self._preparations[name], Card(config, license_name, created))
+        await served.start()
+
+    async def _replica(self, name: str, config: ModelConfig) -> tuple[Replica, str]:
+        """The replica, and the licence of its weights where the file tells."""
+        if config.address is not None:
+            return RemoteReplica(name, config.address), ""
+        file = await find_model(name, config.url)
+        layout = layout_of(config, file.header, self._settings.kv_cache_mib, usable_cores())
+        plan = ServerPlan(
+            path=str(file.path),
+            name=name,
+            parallel=layout.parallel,
+            context=layout.context,
+            unified=layout.unified,
+            threads=layout.threads,
+        )
+        return EmbeddedReplica(name, plan, self._settings.engine_start_seconds), file.header.license

@@ -1,0 +1,60 @@
+"""An engine that somebody else runs: asked now and then whether it is there."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from soban.generation.engines.llamacpp import Endpoint
+from soban.generation.replica import Probe
+
+_logger = logging.getLogger(__name__)
+
+_SECONDS_WHILE_READY = 2.0
+_SECONDS_WHILE_AWAY = 0.5
+
+
+class RemoteReplica:
+    """The llama.cpp server at `url`."""
+
+    def __init__(self, name: str, url: str) -> None:
+        self._name = name
+        self._endpoint = Endpoint(url.rstrip("/"))
+        self._ready = False
+        self._watching: asyncio.Task[None] | None = None
+
+    @property
+    def ready(self) -> bool:
+        """As `Replica.ready`."""
+        return self._ready
+
+    @property
+    def loading(self) -> bool:
+        """Not known from outside."""
+        return False
+
+    def endpoint(self) -> Endpoint:
+        """As `Replica.endpoint`; its probe asks there also while it is away."""
+        return self._endpoint
+
+    async def start(self, probe: Probe) -> None:
+        """Returns after the first probe, whatever it said: the engine may come later."""
+        self._tell(await probe())
+        self._watching = asyncio.create_task(self._watch(probe), name=f"watch-{self._name}")
+
+    async def stop(self) -> None:
+        """As `Replica.stop`; the engine itself runs on."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        self._ready = False
+
+    async def _watch(self, probe: Probe) -> None:
+        while True:
+            await asyncio.sleep(_SECONDS_WHILE_READY if self.ready else _SECONDS_WHILE_AWAY)
+            self._tell(await probe())
+
+    def _tell(self, ready: bool) -> None:
+        if ready != self._ready:
+            self._ready = ready
+            _logger.info("engine is there" if ready else "engine is away", extra={"model": self._name})

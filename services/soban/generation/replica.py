@@ -1,0 +1,31 @@
+"""A running engine, seen from outside: whether it is there, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from soban.generation.engines.llamacpp import Endpoint
+
+Probe = Callable[[], Awaitable[bool]]
+
+
+class Replica(Protocol):
+    """`embedded.py` starts one of its own, `remote.py` watches one that somebody else runs."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests may be sent to it."""
+
+    @property
+    def loading(self) -> bool:
+        """Whether it is on its way to be ready."""
+
+    def endpoint(self) -> Endpoint:
+        """Where it is now. Raises NoReplica."""
+
+    async def start(self, probe: Probe) -> None:
+        """`probe` asks the engine at `endpoint` whether it is healthy."""
+
+    async def stop(self) -> None:
+        """Nothing of it is left afterwards."""

@@ -1,0 +1,29 @@
+"""Settings of generation: `services.generation` of soban.yaml."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from soban.runtime.settings import MIB, Port, Seconds, ServerSettings
+
+
+class GenerationSettings(ServerSettings):
+    """What generation adds to every server's settings."""
+
+    port: Port = 50063
+    max_prompt_bytes: Annotated[int, Field(ge=1, le=1024 * MIB)] = 4_000_000
+    """Most UTF-8 bytes of all texts of one request."""
+    delta_interval_ms: Annotated[float, Field(ge=0, le=1000)] = 30.0
+    """Shortest time between two deltas of one stream; a token that comes after a longer pause goes out at once."""
+    deltas_per_second: Annotated[float, Field(gt=0)] = 300.0
+    """Most deltas of all streams together: in a crowd each waits longer, up to 250 ms."""
+    engine_start_seconds: Seconds = 300.0
+    """Longest time that an embedded engine may take to load its model."""
+    engine_silence_seconds: Seconds = 60.0
+    """A stream without a sign of life for so long is given up."""
+    engine_return_seconds: Annotated[float, Field(ge=0, le=600)] = 5.0
+    """How long a request without text yet waits for an engine that died, to be sent once more."""
+    kv_cache_mib: Annotated[int, Field(ge=64)] = 2048
+    """Memory for the contexts of an embedded engine; `contextLength` and `parallel` of the model are fitted into it."""
