@@ -1,0 +1,110 @@
+"""Many texts at once: short ones share a job, long ones are cut, and the failure of one fails no other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import soban.v1 as pb
+from soban.runtime.errors import DeadlineExceeded, EngineLost, Internal, SobanError
+from soban.tokenization.analysis.cost import SHORT, WHOLE
+from soban.tokenization.analysis.texts import TextAnalysis, Workers, answer_margin
+
+_SHARED_FATE = (EngineLost, Internal)
+"""What one text of a job does to the others in it."""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Texts from number `first` on, and the work on them: an encoded response to all, or the response to one."""
+
+    first: int
+    texts: Sequence[str]
+    work: asyncio.Future[bytes] | asyncio.Task[pb.AnalyzeResponse] | None
+    refusal: SobanError | None = None
+
+
+class Batch:
+    """The texts of one request. `refused` has the errors of those that are not analysed at all, by number."""
+
+    def __init__(
+        self, analysis: TextAnalysis, workers: Workers, texts: Sequence[str], refused: Mapping[int, SobanError]
+    ) -> None:
+        self._analysis = analysis
+        self._workers = workers
+        self._texts = texts
+        self._refused = refused
+        self._response = pb.AnalyzeBatchResponse()
+        self._end: float | None = None
+
+    async def analyze(self, remaining: float | None) -> pb.AnalyzeBatchResponse:
+        """One result for each text, in order. `remaining` is in seconds; what is not done by then has that error."""
+        if remaining is not None:
+            self._end = asyncio.get_running_loop().time() + remaining - answer_margin(remaining)
+        parts = [self._begin(first, texts) for first, texts in self._grouped()]
+        try:
+            for part in parts:
+                await self._add(part)
+        finally:
+            self._workers.withdraw(self)
+            for part in parts:
+                if part.work is not None:
+                    part.work.cancel()
+        return self._response
+
+    def _grouped(self) -> Iterator[tuple[int, list[str]]]:
+        """Neighbours that together are a short job, and everything else by itself."""
+        group: list[str] = []
+        cost = 0
+        for number, text in enumerate(self._texts):
+            own = self._analysis.cost_of(text) if len(text) <= SHORT and number not in self._refused else SHORT
+            if group and cost + own > SHORT:
+                yield number - len(group), group
+                group, cost = [], 0
+            group.append(text)
+            cost += own
+        if group:
+            yield len(self._texts) - len(group), group
+
+    def _begin(self, first: int, texts: list[str]) -> _Part:
+        if first in self._refused:
+            return _Part(first, texts, None, self._refused[first])
+        if len(texts[0]) > WHOLE:
+            return _Part(first, texts, asyncio.create_task(self._analysis.analyze(texts[0], None)))
+        cost = sum(map(self._analysis.cost_of, texts))
+        return _Part(first, texts, self._analysis.submit(self, texts, cost))
+
+    async def _add(self, part: _Part) -> None:
+        error = part.refusal
+        try:
+            if part.work is not None:
+                async with asyncio.timeout_at(self._end):
+                    self._take(await part.work)
+        except TimeoutError:
+            error = DeadlineExceeded("the deadline passed before this text was analysed")
+        except SobanError as err:
+            error = err
+        if error is None:
+            return
+        if isinstance(error, _SHARED_FATE) and len(part.texts) > 1:
+            for number, text in enumerate(part.texts, part.first):
+                await self._add(self._begin(number, [text]))
+            return
+        for number, _ in enumerate(part.texts, part.first):
+            self._response.results.add().error.CopyFrom(_item_error(error, number))
+
+    def _take(self, answer: bytes | pb.AnalyzeResponse) -> None:
+        if isinstance(answer, bytes):
+            self._response.MergeFromString(answer)
+        else:
+            self._response.results.add().response.CopyFrom(answer)
+
+
+def _item_error(error: SobanError, number: int) -> pb.ItemError:
+    return pb.ItemError(
+        code=error.code.value[0],
+        reason=error.reason,
+        message=error.public_message,
+        field=error.field or f"texts[{number}]",
+    )

@@ -1,0 +1,153 @@
+"""Which job goes to which worker, and when.
+
+Two rules. Short jobs never wait for long ones: at least one worker is free of long jobs, and short jobs are sent ahead
+to a worker so that it never waits for its next one. Callers take turns, so that one huge text holds up nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from soban.runtime.errors import Cancelled, EngineLost, Internal, SobanError
+from soban.tokenization.analysis.cost import SHORT
+from soban.tokenization.analysis.fair_queue import FairQueue
+from soban.tokenization.analysis.job import Job, Outcome
+
+_AHEAD = SHORT
+"""Cost of the jobs that are sent to a worker ahead of time, at most by one job."""
+
+
+@dataclass(slots=True)
+class Ticket:
+    """A job with its cost and the answer that somebody waits for."""
+
+    caller: Hashable
+    job: Job
+    cost: int
+    answer: asyncio.Future[bytes]
+
+    @property
+    def long(self) -> bool:
+        """Whether it may take more than a few milliseconds."""
+        return self.cost > SHORT
+
+
+class Link(Protocol):
+    """The way to a worker."""
+
+    def send(self, frame: bytes) -> None:
+        """Sends without waiting."""
+
+
+@dataclass(eq=False, slots=True)
+class Seat:
+    """A worker as the scheduler sees it: the jobs that it was sent and has not answered, oldest first."""
+
+    link: Link
+    sent: deque[Ticket] = field(default_factory=deque)
+    load: int = 0
+
+    @property
+    def long(self) -> bool:
+        """Whether it works on a long job."""
+        return bool(self.sent) and self.sent[0].long
+
+
+class Scheduler:
+    """Hands out jobs. Lives in one event loop."""
+
+    def __init__(self) -> None:
+        self._seats: list[Seat] = []
+        self._short: FairQueue[Ticket] = FairQueue()
+        self._long: FairQueue[Ticket] = FairQueue()
+
+    @property
+    def workers(self) -> int:
+        """How many there are now."""
+        return len(self._seats)
+
+    def submit(self, caller: Hashable, job: Job, cost: int) -> asyncio.Future[bytes]:
+        """The future answer, an encoded `AnalyzeBatchResponse`. Cancel it to take the job back."""
+        ticket = Ticket(caller, job, cost, asyncio.get_running_loop().create_future())
+        self._queue_of(ticket).put(caller, ticket)
+        self._hand_out()
+        return ticket.answer
+
+    def joined(self, link: Link) -> Seat:
+        """A worker is ready."""
+        seat = Seat(link)
+        self._seats.append(seat)
+        self._hand_out()
+        return seat
+
+    def left(self, seat: Seat) -> None:
+        """A worker died. The job that it worked on fails, the jobs after it go to others."""
+        self._seats.remove(seat)
+        if seat.sent:
+            lost = seat.sent.popleft()
+            _fail(lost, EngineLost("the process that analysed this text ended; the text may be the cause"))
+        while seat.sent:
+            ticket = seat.sent.pop()
+            self._queue_of(ticket).put_back(ticket.caller, ticket)
+        self._hand_out()
+
+    def answered(self, seat: Seat, outcome: Outcome, answer: bytes) -> None:
+        """A worker finished its oldest job."""
+        ticket = seat.sent.popleft()
+        seat.load -= ticket.cost
+        self._hand_out()
+        if outcome is not Outcome.DONE:
+            _fail(ticket, Internal("the analysis of a text failed; the worker's log has more"))
+        elif not ticket.answer.done():
+            ticket.answer.set_result(answer)
+
+    def withdraw(self, caller: Hashable) -> None:
+        """Forgets the jobs of this caller that no worker has yet."""
+        self._short.drop(caller)
+        self._long.drop(caller)
+
+    def close(self) -> None:
+        """Fails what still waits."""
+        for queue in (self._short, self._long):
+            while queue:
+                _fail(queue.take(), Cancelled("the server stops"))
+
+    def _queue_of(self, ticket: Ticket) -> FairQueue[Ticket]:
+        return self._long if ticket.long else self._short
+
+    def _hand_out(self) -> None:
+        free = sorted((seat for seat in self._seats if not seat.long), key=lambda seat: seat.load)
+        kept_for_long = self._wanted_for_long(len(free))
+        for seat in free[:kept_for_long]:
+            if not seat.sent:
+                self._send_next(self._long, seat)
+        open_to_short = free[kept_for_long:]
+        while self._short and open_to_short:
+            seat = min(open_to_short, key=lambda seat: seat.load)
+            if seat.load >= _AHEAD:
+                return
+            self._send_next(self._short, seat)
+
+    def _wanted_for_long(self, free: int) -> int:
+        """How many of the free workers take no more short jobs, so that they can take a long one."""
+        if len(self._seats) == 1:
+            return int(bool(free and self._long and not self._short))
+        return min(free - 1, len(self._long)) if free else 0
+
+    def _send_next(self, queue: FairQueue[Ticket], seat: Seat) -> None:
+        while queue:
+            ticket = queue.take()
+            if not ticket.answer.done():
+                seat.sent.append(ticket)
+                seat.load += ticket.cost
+                seat.link.send(ticket.job.frame())
+                return
+
+
+def _fail(ticket: Ticket, error: SobanError) -> None:
+    if not ticket.answer.done():
+        ticket.answer.set_exception(error)

@@ -1,0 +1,120 @@
+"""What the service refuses, with the path of the field at fault. What stands here is what the contract promises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import soban.v1 as pb
+from soban.runtime.errors import InvalidField, NotBuilt, SobanError, TextTooLong
+from soban.tokenization.analysis.cost import WHOLE
+from soban.tokenization.analysis_options import check_known_spans, check_options
+
+MOST_TEXT_BYTES = 4_000_000
+MOST_TEXTS = 1_024
+MOST_TOKEN_IDS = 1_000_000
+MOST_MESSAGES = 10_000
+
+_BYTES_OF_A_CHARACTER = 4
+
+
+def check_analysis(request: pb.AnalyzeRequest) -> None:
+    """Raises TextTooLong, InvalidField and NotBuilt."""
+    check_text(request.text, "text")
+    check_options(request.options)
+    check_known_spans(request.options, request.text)
+    _check_readings(request.options, [request.text])
+
+
+def check_batch(request: pb.AnalyzeBatchRequest) -> None:
+    """Raises InvalidField and NotBuilt for what concerns all texts; `refusals` tells what concerns one."""
+    check_number_of_texts(request.texts)
+    check_options(request.options)
+    if request.options.known_spans:
+        raise InvalidField("spans of a text go with Analyze, not with a batch", field="options.known_spans")
+    _check_readings(request.options, request.texts)
+
+
+def check_split(request: pb.SplitSentencesRequest) -> None:
+    """Raises TextTooLong and InvalidField."""
+    check_text(request.text, "text")
+    check_unit(request.offset_unit)
+
+
+def check_encode(request: pb.EncodeRequest) -> None:
+    """Raises TextTooLong, InvalidField and NotBuilt."""
+    check_number_of_texts(request.texts)
+    check_each_text(request.texts)
+    check_unit(request.offset_unit)
+    if request.align_morphemes:
+        raise NotBuilt("align_morphemes is not built in this release", metadata={"field": "align_morphemes"})
+
+
+def check_decode(request: pb.DecodeRequest) -> None:
+    """Raises InvalidField."""
+    if len(request.token_ids) > MOST_TOKEN_IDS:
+        raise InvalidField(f"at most {MOST_TOKEN_IDS:,} ids", field="token_ids")
+
+
+def check_count(request: pb.CountTokensRequest) -> None:
+    """Raises TextTooLong and InvalidField."""
+    if bool(request.texts) == bool(request.messages):
+        raise InvalidField("exactly one of texts and messages is given", field="texts")
+    if request.messages:
+        check_messages(request.messages)
+        return
+    check_number_of_texts(request.texts)
+    check_each_text(request.texts)
+
+
+def check_messages(messages: Sequence[pb.Message]) -> None:
+    """Raises TextTooLong and InvalidField."""
+    if not 1 <= len(messages) <= MOST_MESSAGES:
+        raise InvalidField(f"from 1 to {MOST_MESSAGES:,} messages", field="messages")
+    for number, message in enumerate(messages):
+        path = f"messages[{number}]"
+        if message.role not in (pb.ROLE_SYSTEM, pb.ROLE_USER, pb.ROLE_ASSISTANT, pb.ROLE_TOOL):
+            raise InvalidField("a role is required: SYSTEM, USER, ASSISTANT or TOOL", field=f"{path}.role")
+        for index, part in enumerate(message.parts):
+            if part.WhichOneof("part") != "text":
+                raise InvalidField("only text can be counted", field=f"{path}.parts[{index}]")
+            check_text(part.text, f"{path}.parts[{index}].text")
+
+
+def check_text(text: str, field: str) -> None:
+    """Raises TextTooLong."""
+    if len(text) * _BYTES_OF_A_CHARACTER > MOST_TEXT_BYTES and len(text.encode()) > MOST_TEXT_BYTES:
+        raise TextTooLong(f"a text may have {MOST_TEXT_BYTES:,} bytes of UTF-8", field=field)
+
+
+def check_each_text(texts: Sequence[str]) -> None:
+    """Raises TextTooLong for the first that is."""
+    for number, text in enumerate(texts):
+        check_text(text, f"texts[{number}]")
+
+
+def check_number_of_texts(texts: Sequence[str]) -> None:
+    """Raises InvalidField."""
+    if not 1 <= len(texts) <= MOST_TEXTS:
+        raise InvalidField(f"from 1 to {MOST_TEXTS:,} texts; there are {len(texts):,}", field="texts")
+
+
+def refusals(texts: Sequence[str]) -> Mapping[int, SobanError]:
+    """The errors of single texts of a batch, by number."""
+    found: dict[int, SobanError] = {}
+    for number, text in enumerate(texts):
+        try:
+            check_text(text, f"texts[{number}]")
+        except TextTooLong as err:
+            found[number] = err
+    return found
+
+
+def check_unit(unit: pb.OffsetUnit.ValueType, field: str = "offset_unit") -> None:
+    """Raises InvalidField."""
+    if unit not in pb.OffsetUnit.values():
+        raise InvalidField("no such unit", field=field)
+
+
+def _check_readings(options: pb.AnalyzeOptions, texts: Sequence[str]) -> None:
+    if options.top_n > 1 and any(len(text) > WHOLE for text in texts):
+        raise InvalidField(f"more than one reading needs texts of at most {WHOLE:,} characters", field="options.top_n")

@@ -1,0 +1,1 @@
+"""The models' own tokens: their files, their bytes, their chat templates."""
