@@ -23,15 +23,12 @@ class HttpSide:
         self._front = Front(telemetry, settings.longest_stream_seconds)
         app = web.Application(middlewares=[self._front.handle], client_max_size=settings.max_body_bytes)
         app.add_routes([*api.routes(), web.get("/health", self._health), web.get("/ready", self._ready)])
-        app.on_response_prepare.append(_with_request_id)
+        app.on_response_prepare.append(_with_common_headers)
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=_HURRIED_SECONDS)
         self._settings = settings
         self._site: web.TCPSite | None = None
-
-    @property
-    def port(self) -> int:
+        self.port = 0
         """The real port, once open."""
-        return int(self._runner.addresses[0][1])
 
     @property
     def ready(self) -> bool:
@@ -56,6 +53,7 @@ class HttpSide:
                 f"cannot listen on {settings.host}:{settings.http_port} ({err.strerror}); "
                 "set host and httpPort of the gateway"
             ) from err
+        self.port = self._runner.addresses[0][1]
 
     async def drain(self) -> None:
         """Takes no new connections and requests, and returns once the running ones have ended."""
@@ -75,6 +73,7 @@ class HttpSide:
         return as_json({"status": "ready"}) if self.ready else as_json({"status": "not ready"}, 503)
 
 
-async def _with_request_id(request: web.Request, response: web.StreamResponse) -> None:
+async def _with_common_headers(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Server"] = "soban"
     if (call := request.get(CALL)) is not None:
         response.headers[REQUEST_ID] = call.request_id

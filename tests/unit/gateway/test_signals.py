@@ -1,0 +1,147 @@
+"""Metrics, spans and log lines of the gateway: what it tells, and that text is never part of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Any, NamedTuple
+
+import grpc
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from soban.runtime.errors import EngineLost
+from soban.runtime.telemetry import Telemetry
+from unit.gateway.conftest import Stack, running_stack, say
+from unit.gateway.fakes import SWEARING, finish, piece, playing, start, summary
+
+SECRET = "비밀번호는 참외"
+
+
+class Watched(NamedTuple):
+    """A stack and what it reported."""
+
+    stack: Stack
+    reader: InMemoryMetricReader
+    spans: InMemorySpanExporter
+
+    def points(self, name: str) -> list[tuple[dict[str, Any], int, float]]:
+        """Attributes, count and sum of each series of a histogram."""
+        data = self.reader.get_metrics_data()
+        metrics = [] if data is None else data.resource_metrics[0].scope_metrics[0].metrics
+        return [
+            (dict(point.attributes), point.count, point.sum)
+            for metric in metrics
+            if metric.name == name
+            for point in metric.data.data_points
+        ]
+
+
+@pytest.fixture
+async def watched() -> AsyncIterator[Watched]:
+    reader, exporter = InMemoryMetricReader(), InMemorySpanExporter()
+    tracers = TracerProvider()
+    tracers.add_span_processor(SimpleSpanProcessor(exporter))
+    async with running_stack(Telemetry.of(MeterProvider([reader]), tracers)) as stack:
+        yield Watched(stack, reader, exporter)
+
+
+CHAT_SERIES = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.provider.name": "soban",
+    "gen_ai.response.model": "soban-demo",
+}
+
+
+async def test_a_chat_counts_its_tokens_its_duration_and_its_first_piece(watched: Watched) -> None:
+    await watched.stack.stream(say("안녕"))
+    assert [point[:2] for point in watched.points("gen_ai.client.operation.duration")] == [(CHAT_SERIES, 1)]
+    first = watched.points("gen_ai.client.operation.time_to_first_chunk")
+    assert [point[:2] for point in first] == [(CHAT_SERIES, 1)]
+    assert watched.points("gen_ai.client.token.usage") == [
+        ({**CHAT_SERIES, "gen_ai.token.type": "input"}, 1, 11),
+        ({**CHAT_SERIES, "gen_ai.token.type": "output"}, 1, 7),
+    ]
+
+
+async def test_a_failed_chat_has_an_error_type_and_no_name_that_a_stranger_chose(watched: Watched) -> None:
+    watched.stack.generation.script = playing([EngineLost("gone")])
+    with pytest.raises(grpc.aio.AioRpcError):
+        await watched.stack.stream(say("안녕", model="무엇이든"))
+    [(attributes, count, _)] = watched.points("gen_ai.client.operation.duration")
+    assert attributes == {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "soban",
+        "error.type": "ENGINE_LOST",
+    }
+    assert count == 1
+
+
+async def test_a_client_that_left_is_told_apart_from_an_error(watched: Watched) -> None:
+    watched.stack.generation.script = playing([start(), piece("기다려 "), 30.0, finish(), summary()])
+    async with watched.stack.http.post(
+        f"{watched.stack.url}/v1/chat/completions",
+        json={"model": "soban-demo", "stream": True, "messages": [{"role": "user", "content": "응"}]},
+    ) as response:
+        await response.content.readline()
+        response.close()
+    async with asyncio.timeout(5):
+        while not (points := watched.points("http.server.request.duration")):
+            await asyncio.sleep(0.02)
+    assert points[0][0]["http.response.status_code"] == 499
+    [(attributes, _, _)] = watched.points("gen_ai.client.operation.duration")
+    assert attributes["error.type"] == "CANCELLED"
+
+
+async def test_an_http_request_is_one_span_with_the_calls_behind_it_as_children(watched: Watched) -> None:
+    body = {"model": "soban-demo", "messages": [{"role": "user", "content": SECRET}]}
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    async with watched.stack.http.post(
+        f"{watched.stack.url}/v1/chat/completions", json=body, headers={"traceparent": parent}
+    ) as response:
+        assert response.status == 200
+    async with asyncio.timeout(5):
+        while len(found := watched.spans.get_finished_spans()) < 4:
+            await asyncio.sleep(0.02)
+    by_name = {span.name: span for span in found}
+    root = by_name["POST /v1/chat/completions"]
+    assert f"{root.context.trace_id:032x}" == parent.split("-")[1]
+    assert root.attributes["gen_ai.usage.output_tokens"] == 7
+    children = {name for name, span in by_name.items() if span.parent and span.parent.span_id == root.context.span_id}
+    assert children == {
+        "soban.v1.SafetyService/Check",
+        "soban.v1.SafetyService/Filter",
+        "soban.v1.GenerationService/StreamGenerate",
+    }
+    header = watched.stack.generation.metadata["traceparent"]
+    called = by_name["soban.v1.GenerationService/StreamGenerate"].context
+    assert header.split("-")[1:3] == [f"{called.trace_id:032x}", f"{called.span_id:016x}"]
+    assert SECRET not in str([span.to_json() for span in found])
+
+
+async def test_http_requests_are_recorded_by_route_not_by_path(watched: Watched) -> None:
+    for path in ("/v1/models/soban-demo", "/nowhere/1", "/nowhere/2"):
+        async with watched.stack.http.get(watched.stack.url + path):
+            pass
+    series = {
+        (attributes["http.route"], attributes["http.response.status_code"], count)
+        for attributes, count, _ in watched.points("http.server.request.duration")
+    }
+    assert series == {("/v1/models/{name}", 200, 1), ("_OTHER", 404, 2)}
+
+
+async def test_log_lines_hold_no_text(watched: Watched, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    for text in (SECRET, f"{SECRET} {SWEARING}"):
+        await watched.stack.post(
+            "/v1/chat/completions", {"model": "soban-demo", "messages": [{"role": "user", "content": text}]}
+        )
+        await watched.stack.stream(say(text))
+    told = str([vars(record) for record in caplog.records])
+    assert "POST /v1/chat/completions" in told
+    assert "참외" not in told
