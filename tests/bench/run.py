@@ -1,0 +1,17 @@
+"""Every bench in one run: `make bench`."""
+
+from __future__ import annotations
+
+import safety
+import stack
+import tokenization
+
+
+def main() -> None:
+    stack.run()
+    tokenization.run()
+    safety.run()
+
+
+if __name__ == "__main__":
+    main()
