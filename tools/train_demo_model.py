@@ -58,7 +58,7 @@ def arguments() -> argparse.Namespace:
     add("--seed-pairs", type=Path, metavar="FILE", help="JSONL of own pairs: {user: [wordings], assistant: [answers]}")
     add("--out", type=Path, required=True, metavar="FOLDER", help="where the results are written")
     add("--pretrain-epochs", type=int, default=2, metavar="N", help="passes over texts and pairs (default 2)")
-    add("--dialogue-epochs", type=int, default=8, metavar="N", help="passes over the pairs as chats (default 8)")
+    add("--dialogue-epochs", type=int, default=9, metavar="N", help="passes over the pairs as chats (default 9)")
     add("--seed", type=int, default=0, help="the same seed, data and machine give the same model (default 0)")
     add("--resume", action="store_true", help="go on from the checkpoint in --out, with the same data and seed")
     add("--verify", action="store_true", help="check the result in llama.cpp at the end")

@@ -14,6 +14,7 @@ LONG_EVERY = 5  # each fifth dialogue epoch packs long conversations into long r
 USER_WEIGHT = 0.2  # of the loss on what the user says; answers weigh 1
 OPEN_ROWS = 20  # that many rows stay open for a sequence that fits
 SEED_COPIES = 4  # own pairs appear so often in a dialogue epoch
+SPELLED_FROM = 8  # from the ninth pass on, every wording of the own pairs appears, so that the draw misses none
 
 SYSTEM_TEXTS = (
     "당신은 친절한 한국어 도우미입니다.",
@@ -92,7 +93,8 @@ class Sampler:
         random = np.random.default_rng([self._seed, 2, epoch])
         is_long = epoch % LONG_EVERY == LONG_EVERY - 1
         length = LONG_ROW if is_long else SHORT_ROW
-        pool = pairs + seeds * SEED_COPIES
+        own = spelled_out(seeds) * 2 if epoch >= SPELLED_FROM else seeds * SEED_COPIES
+        pool = pairs + own
         shuffled = [pool[index] for index in random.permutation(len(pool))]
         chats = self._chats(_split(shuffled, random, is_long), random, system_share=0.3)
         return pack([_shortened(chat, length) for chat in chats], length)
@@ -133,6 +135,11 @@ class Sampler:
                 self._turn(sequence, ASSISTANT, next(answers), 1.0)
             sequences.append(sequence)
         return sequences
+
+
+def spelled_out(pairs: list[Pair]) -> list[Pair]:
+    """Returns one pair for each wording of each question."""
+    return [Pair(wording, pair.assistant) for pair in pairs for wording in (pair.user, *pair.variants)]
 
 
 def _worded(pair: Pair, random: np.random.Generator) -> str:

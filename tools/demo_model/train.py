@@ -18,7 +18,7 @@ from demo_model.model import Parameters, Shape, loss
 
 WARM_UP_STEPS = 50
 REPORT_EVERY = 25
-SAVE_EVERY = 200
+SAVE_EVERY = 80
 
 
 @dataclass(frozen=True)
