@@ -1,8 +1,8 @@
 """The contract of Soban: every message, stub and servicer of `soban.v1`, generated from `protos/`.
 
-    import soban.v1 as pb
-    message = pb.Message(role=pb.ROLE_USER, parts=[pb.ContentPart(text="안녕")])
-    pb.ChatRequest(model="soban-demo", messages=[message])
+import soban.v1 as pb
+message = pb.Message(role=pb.ROLE_USER, parts=[pb.ContentPart(text="안녕")])
+pb.ChatRequest(model="soban-demo", messages=[message])
 """
 
 from soban.v1.chat_pb2 import *
