@@ -17,7 +17,7 @@ class GenerationSettings(ServerSettings):
     """Most UTF-8 bytes of all texts of one request."""
     delta_interval_ms: Annotated[float, Field(ge=0, le=1000)] = 30.0
     """Shortest time between two deltas of one stream; a token that comes after a longer pause goes out at once."""
-    deltas_per_second: Annotated[float, Field(gt=0)] = 300.0
+    deltas_per_second: Annotated[float, Field(gt=0)] = 200.0
     """Most deltas of all streams together: in a crowd each waits longer, up to 250 ms."""
     engine_start_seconds: Seconds = 300.0
     """Longest time that an embedded engine may take to load its model."""

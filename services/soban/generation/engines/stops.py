@@ -23,6 +23,8 @@ class StopMatcher:
 
     def push(self, text: str) -> str:
         """The text that is certainly before any stop text; nothing after one was found."""
+        if not self._stops:
+            return text
         if self.found:
             return ""
         text = self._held + text
