@@ -62,11 +62,12 @@ class ChatFlow:
             generating = self._generation.stream(asked, call)
             cancelled_at_exit.callback(generating.cancel)
             await self._safety.configure(filtering, to_filter(chat, policy, asked, checked.vault))
-            yield self._announcer.start(await self._model_of(generating), watch)
+            model = await self._model_of(generating)
 
             answer = Answer(chat)
             pump = Pump(generating, filtering, answer)
             cancelled_at_exit.callback(pump.cancel)
+            yield self._announcer.start(model, watch)
             with self._safety.errors():
                 async for response in filtering:
                     for event in answer.released(response):

@@ -38,7 +38,7 @@ def test_every_code_of_grpc_has_a_status() -> None:
 @pytest.mark.parametrize(
     ("error", "status", "kind", "code"),
     [
-        (ContextOverflow("no"), 400, "invalid_request_error", "context_length_exceeded"),
+        (ContextOverflow("no", field="generate.prompt"), 400, "invalid_request_error", "context_length_exceeded"),
         (NotBuilt("no"), 400, "invalid_request_error", "not_built"),
         (KeyInvalid("no"), 401, "authentication_error", "invalid_api_key"),
         (ModelForbidden("no"), 403, "permission_error", "model_forbidden"),
@@ -57,7 +57,8 @@ async def test_upstream_errors_in_openais_shape(
     async with stack.http.post(stack.url + CHAT, json=body) as response:
         assert response.status == status
         assert ("Retry-After" in response.headers) == (status in (429, 503))
-        assert await response.json() == {"error": {"message": "no", "type": kind, "param": None, "code": code}}
+        param = {"context_length_exceeded": "prompt", "model_not_found": "model"}.get(code)
+        assert await response.json() == {"error": {"message": "no", "type": kind, "param": param, "code": code}}
 
 
 async def test_bug_upstream_tells_its_id_alone(stack: Stack) -> None:

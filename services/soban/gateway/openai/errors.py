@@ -45,6 +45,9 @@ _WORDS = {
     "INVALID_FIELD": "invalid_value",
 }
 
+# What is at fault where the error names no field.
+_PARAMS = {"MODEL_NOT_FOUND": "model", "POLICY_NOT_FOUND": "soban.safety_policy", "CONTEXT_OVERFLOW": "messages"}
+
 
 def told(error: Exception, call: Call) -> SobanError:
     """`error` as the client may know it; what is no error of ours is a bug, and is logged."""
@@ -68,7 +71,8 @@ def error_object(message: str, status: int, code: str | None, param: str | None 
 def as_object(error: SobanError) -> dict[str, Any]:
     """The body that tells `error`; an internal one tells its id alone."""
     code = _WORDS.get(error.reason, error.reason.lower())
-    return error_object(error.public_message, status_of(error), code, error.field)
+    param = error.field or _PARAMS.get(error.reason)
+    return error_object(error.public_message, status_of(error), code, param)
 
 
 def headers_of(error: SobanError) -> dict[str, str]:
