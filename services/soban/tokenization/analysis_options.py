@@ -21,6 +21,8 @@ MOST_KNOWN_SPANS = 1_000
 
 def check_options(options: pb.AnalyzeOptions) -> None:
     """Raises InvalidField and NotBuilt."""
+    if not options.ByteSize():
+        return
     _check_enums(options)
     _check_built(options)
     if options.HasField("top_n") and not 1 <= options.top_n <= MOST_READINGS:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import soban.v1 as pb
 from soban.tokenization.analysis.job import Flag, Start
@@ -18,7 +19,7 @@ _PLANS_KEPT = 16
 class Reader(Protocol):
     """Reads a text; `Analyzer` is one."""
 
-    def analyze(self, text: str, arguments: dict[str, object], fixed: list[FixedMorpheme]) -> list[Reading]:
+    def analyze(self, text: str, arguments: dict[str, Any], fixed: Sequence[FixedMorpheme]) -> list[Reading]:
         """The readings, best first."""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterator
 
 from soban.tokenization.analysis.job import Start
@@ -26,16 +25,12 @@ class Piece:
         self.analysed = self.composed.text if self.composed is not None else text
         self.offsets = offset_table(text, plan.unit, start.offset)
         """Of each code point of `text` in the text as sent."""
-        self._eojeols = [found.start() for found in _EOJEOL.finditer(text)]
-        self._first_eojeol = start.eojeol - 1
+        self.eojeols = [found.start() for found in _EOJEOL.finditer(text)]
+        """Code points of `text` where an eojeol begins."""
 
     def place(self, start: int, end: int) -> tuple[int, int]:
         """A range of `analysed` as a range of `text`."""
         return self.composed.span(start, end) if self.composed is not None else (start, end)
-
-    def eojeol(self, at: int) -> int:
-        """Number, in the text as sent, of the eojeol that the code point `at` of `text` belongs to."""
-        return max(0, self._first_eojeol + bisect_right(self._eojeols, at))
 
     def lines(self, plan: Plan) -> Iterator[Piece]:
         """Its lines as pieces of their own."""
@@ -44,7 +39,7 @@ class Piece:
         for number, (end, next_begin) in enumerate([*ends, (len(self.text), len(self.text))]):
             line = Piece(self.text[begin:end], Start(self.offsets[begin], eojeol, self.start.line + number), plan)
             yield line
-            begin, eojeol = next_begin, eojeol + len(line._eojeols)
+            begin, eojeol = next_begin, eojeol + len(line.eojeols)
 
 
 def count_lines(text: str) -> int:
