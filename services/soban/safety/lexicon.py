@@ -1,0 +1,87 @@
+"""The word list of profanity as rules: spellings, jamo, signs between the letters, and innocent look-alikes.
+
+Of the words that begin at a position the longest wins, and an innocent one hides what it contains. Where a word of the
+text begins, signs may stand between the letters; elsewhere they may not, or "다시.발표" would be a hit.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from soban.safety.outcomes import MORE, Hit, Miss, Outcome, Window
+from soban.safety.taxonomy import PROFANITY
+from soban.safety.wordlist import HANGUL, INITIALS, LATIN, Entry, is_initials
+from soban.safety.wordtree import GAP, Word, WordTree
+
+_CONFIDENCE = 0.95
+_CONFIDENCE_WITH_SIGNS = 0.8
+_SIGN = re.compile(r"[0-9.,·*~!@^_\-/;:'\"|+]")
+_JAMO = re.compile("[ㄱ-ㅣᄀ-ᇿ]")
+_QUIZ = re.compile("초성|자음|퀴즈|줄임말|약자")
+_QUIZ_BEFORE, _QUIZ_BEHIND = 24, 12
+
+
+class LexiconRule:
+    """One tree of words at work. Initials are innocent where the text is a quiz about them."""
+
+    def __init__(self, tree: WordTree) -> None:
+        self._tree = tree
+        self.starts = tree.starts
+        self.trigger = tree.trigger
+
+    def look(self, window: Window) -> Outcome:
+        """The longest word at the position."""
+        longest = self._tree.longest(window.text, window.at, window.end, closed=window.closed)
+        if longest is None or longest is MORE:
+            return longest
+        word, end = longest
+        if word.severity == 0:
+            return Miss(end, PROFANITY, f"innocent word {word.text}", covers=True)
+        return (_quiz(window, end) if is_initials(word.text) else None) or _hit(window.text[window.at : end], word, end)
+
+
+def lexicon_rules(entries: Iterable[Entry]) -> list[LexiconRule]:
+    """One rule for each way in which a word can begin."""
+    latin: list[Word] = []
+    initials: list[Word] = []
+    anywhere: list[Word] = []
+    at_begin: list[Word] = []
+    for entry in entries:
+        if entry.word.text.isascii():
+            latin.append(entry.word)
+        elif is_initials(entry.word.text[0]):
+            initials.append(entry.word)
+        else:
+            at_begin.append(entry.word)
+            anywhere.extend([] if entry.begins else [entry.word])
+    return [
+        LexiconRule(WordTree(at_begin, before=f"(?<![{HANGUL}])", gap=GAP)),
+        LexiconRule(WordTree(anywhere)),
+        LexiconRule(WordTree(initials, before=f"(?<![{INITIALS}])", gap=GAP)),
+        LexiconRule(WordTree(latin, before=f"(?<![{LATIN}])")),
+    ]
+
+
+def _quiz(window: Window, end: int) -> Outcome:
+    behind = window.after(end, _QUIZ_BEHIND)
+    if behind is None:
+        return MORE
+    around = unicodedata.normalize("NFC", f"{window.before(_QUIZ_BEFORE)}\n{behind}")
+    return Miss(end, PROFANITY, "a quiz about initials", covers=True) if _QUIZ.search(around) else None
+
+
+def _hit(found: str, word: Word, end: int) -> Hit:
+    has_signs = _SIGN.search(found) is not None
+    has_jamo = _JAMO.search(found) is not None and _JAMO.search(word.text) is None
+    return Hit(
+        end=end,
+        category=PROFANITY,
+        rule="lexicon",
+        confidence=_CONFIDENCE_WITH_SIGNS if has_signs else _CONFIDENCE,
+        severity=word.severity,
+        value=word.text,
+        evidence=(f"word {word.text}",),
+        steps=("gaps",) * has_signs + ("jamo",) * has_jamo,
+    )

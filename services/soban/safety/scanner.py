@@ -1,0 +1,187 @@
+"""The scanner: goes through a text once, from left to right, however the text comes in pieces.
+
+At each position the rules say what begins there as a function of the text from there on and a bounded piece before it,
+or that they need more. Nothing is decided before they all know, and what is decided stays. The outcome is therefore
+the same for every way of cutting the text, and nothing that is found has been let past before it was found.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from soban.safety.normalization import RAW, Folded, Folding
+from soban.safety.outcomes import CONTEXT, MORE, WINDOW, Hit, Miss, Outcome, Rule, Window
+
+Rank = Callable[[str], int]
+"""How much a policy cares for a category, from 0: what it would mask must not lose to what it would only report."""
+HIGHEST_RANK = 9
+
+_SURE = 0.6
+_ASCII = r"(?=[\x00-\x7f])"
+
+
+class Found(NamedTuple):
+    """A hit at `[start, end)` of the text as sent, in code points."""
+
+    start: int
+    end: int
+    hit: Hit
+    view: str
+
+
+class Dropped(NamedTuple):
+    """A miss at `[start, end)` of the text as sent, in code points."""
+
+    start: int
+    end: int
+    miss: Miss
+
+
+class Step(NamedTuple):
+    """What a piece of text brought: all of the text before `upto` is decided."""
+
+    upto: int
+    found: Sequence[Found]
+    dropped: Sequence[Dropped]
+
+
+class Scanner:
+    """A set of rules, compiled. Immutable, so that all texts of a server share it."""
+
+    def __init__(self, rules: Sequence[Rule], folding: Folding) -> None:
+        self.folding = folding
+        self.find = re.compile(_any_trigger(rules)).search
+        self._rules = [(re.compile(f"[{rule.starts}]"), rule) for rule in rules]
+        self._by_first: dict[str, tuple[Rule, ...]] = {}
+
+    def rules_for(self, first: str) -> tuple[Rule, ...]:
+        """The rules that can begin with this character."""
+        known = self._by_first.get(first)
+        if known is None:
+            known = tuple(rule for starts, rule in self._rules if starts.match(first))
+            self._by_first[first] = known
+        return known
+
+    def scan(self, rank: Rank) -> Scan:
+        """A new text."""
+        return Scan(self, rank)
+
+
+class Scan:
+    """One text on its way through the scanner."""
+
+    def __init__(self, scanner: Scanner, rank: Rank) -> None:
+        self._scanner = scanner
+        self._rank = rank
+        self._held = ""
+        """The text as sent that is not decided."""
+        self._text = ""
+        """Up to CONTEXT folded characters that are decided, then those that are not."""
+        self._origin: Sequence[int] = range(0)
+        self._begin = 0
+        self._total = 0
+        self._hit_end = -1
+        """Folded position at which a hit ended."""
+
+    def feed(self, piece: str, *, final: bool = False) -> Step:
+        """The next piece; with `final` there is no more. All positions are those of the whole text."""
+        folded = self._scanner.folding.fold(piece, self._total)
+        self._held += piece
+        self._total += len(piece)
+        self._text += folded.text
+        self._origin = _joined(self._origin, folded)
+        found: list[Found] = []
+        dropped: list[Dropped] = []
+        at = self._walk(found, dropped, final)
+        return Step(self._settle(at), found, dropped)
+
+    def _walk(self, found: list[Found], dropped: list[Dropped], final: bool) -> int:
+        """Decides as far as it can and returns the folded position up to which it could."""
+        at, find = self._begin, self._scanner.find
+        while True:
+            if at != self._hit_end:
+                candidate = find(self._text, at)
+                if candidate is None:
+                    return len(self._text)
+                at = candidate.start()
+            elif at >= len(self._text):
+                return at
+            outcome = self._decide(at, final)
+            if outcome is MORE:
+                return at
+            at = self._note(at, outcome, found, dropped)
+
+    def _decide(self, at: int, final: bool) -> Outcome:
+        window = self._window(at, final)
+        best: Hit | Miss | None = None
+        for rule in self._scanner.rules_for(self._text[at]):
+            outcome = rule.look(window)
+            if outcome is MORE:
+                return MORE
+            if outcome is not None and (best is None or self._weight(outcome) > self._weight(best)):
+                best = outcome
+        return best
+
+    def _weight(self, outcome: Hit | Miss) -> tuple[int, bool, int, float]:
+        """Of two that begin together: what the policy cares for, then what is sure, then the longer."""
+        if isinstance(outcome, Miss):
+            return (HIGHEST_RANK if outcome.covers else -1, True, outcome.end, 0.0)
+        return (self._rank(outcome.category), outcome.confidence >= _SURE, outcome.end, outcome.confidence)
+
+    def _window(self, at: int, final: bool) -> Window:
+        limit = self._origin[at] + WINDOW
+        full = self._total >= limit
+        end = len(self._text)
+        if full:
+            end = at + WINDOW if isinstance(self._origin, range) else bisect_left(self._origin, limit, at)
+        return Window(self._text, at, end, final or full, at == self._hit_end, self._origin)
+
+    def _note(self, at: int, outcome: Outcome, found: list[Found], dropped: list[Dropped]) -> int:
+        """Writes the outcome down and returns where to go on."""
+        if isinstance(outcome, Hit):
+            start, end = self._origin[at], self._origin[outcome.end - 1] + 1
+            found.append(Found(start, end, outcome, self._view(start, end, outcome.steps)))
+            self._hit_end = outcome.end
+            return outcome.end
+        if isinstance(outcome, Miss):
+            dropped.append(Dropped(self._origin[at], self._origin[outcome.end - 1] + 1, outcome))
+        return outcome.end if isinstance(outcome, Miss) and outcome.covers else at + 1
+
+    def _view(self, start: int, end: int, steps: Sequence[str]) -> str:
+        begin = self._total - len(self._held)
+        return "+".join((*self._scanner.folding.steps(self._held[start - begin : end - begin]), *steps)) or RAW
+
+    def _settle(self, at: int) -> int:
+        """Forgets what is decided but for its last CONTEXT characters. Returns how much of the text as sent is."""
+        upto = self._origin[at] if at < len(self._text) else self._total
+        self._held = self._held[upto - self._total :] if upto < self._total else ""
+        cut = max(0, at - CONTEXT)
+        self._text, self._origin = self._text[cut:], self._origin[cut:]
+        self._begin = at - cut
+        self._hit_end = self._hit_end - cut if self._hit_end >= cut else -1
+        return upto
+
+
+def _any_trigger(rules: Sequence[Rule]) -> str:
+    """Matches wherever a rule may begin. Most characters are passed over after one look, Hangul above all."""
+    ascii_only = [rule for rule in rules if rule.starts.isascii()]
+    others = [rule for rule in rules if not rule.starts.isascii()]
+    halves = [
+        f"{kind}(?:{'|'.join(f'(?=[{rule.starts}]){rule.trigger}' for rule in half)})"
+        for kind, half in ((_ASCII, ascii_only), ("", others))
+        if half
+    ]
+    return f"(?=[{''.join(rule.starts for rule in rules)}])(?:{'|'.join(halves)})"
+
+
+def _joined(origin: Sequence[int], folded: Folded) -> Sequence[int]:
+    if not origin:
+        return folded.origin
+    if not folded.origin:
+        return origin
+    if isinstance(origin, range) and isinstance(folded.origin, range) and origin.stop == folded.origin.start:
+        return range(origin.start, folded.origin.stop)
+    return [*origin, *folded.origin]
