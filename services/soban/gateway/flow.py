@@ -46,7 +46,7 @@ class ChatFlow:
         """
         self._validator.validate(chat)
         policy = self._policies.of(chat)
-        with self._meter.measure(chat) as watch, contextlib.ExitStack() as cancelled_at_exit:
+        with self._meter.measure(chat, call) as watch, contextlib.ExitStack() as cancelled_at_exit:
             # Opened before its config is known, so that the connection's round trip passes during the check.
             filtering = self._safety.filter(call)
             cancelled_at_exit.callback(filtering.cancel)
@@ -71,7 +71,7 @@ class ChatFlow:
             with self._safety.errors():
                 async for response in filtering:
                     for event in answer.released(response):
-                        watch.piece_left()
+                        watch.leaves(event)
                         yield event
                     if answer.stopped:
                         break

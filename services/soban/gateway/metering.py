@@ -1,9 +1,10 @@
-"""What the gateway measures of each chat: GenAI metrics, attributes of the call's span, timings. Never text."""
+"""What the gateway tells of each chat: GenAI metrics, attributes of the call's span, a line for accounting. No text."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Iterator
 
@@ -11,10 +12,13 @@ from opentelemetry import trace
 
 import soban.v1 as pb
 from soban.runtime import semconv
+from soban.runtime.context import Call
 from soban.runtime.errors import SobanError
 from soban.runtime.telemetry import Telemetry
 
 PROVIDER = "soban"
+
+_usage_logger = logging.getLogger("soban.usage")
 
 
 class Stopwatch:
@@ -32,9 +36,9 @@ class Stopwatch:
         """The judgement of the input is there."""
         self._input_checked = self.seconds()
 
-    def piece_left(self) -> None:
-        """Something the filter released goes to the client."""
-        if self._first_piece is None:
+    def leaves(self, event: pb.StreamChatResponse) -> None:
+        """Something that the filter released goes to the client."""
+        if self._first_piece is None and event.HasField("delta"):
             self._first_piece = self.seconds()
 
     def used(self, usage: pb.Usage) -> None:
@@ -71,7 +75,7 @@ class Meter:
         self._tokens = telemetry.histogram(semconv.GEN_AI_CLIENT_TOKEN_USAGE)
 
     @contextlib.contextmanager
-    def measure(self, chat: pb.ChatRequest) -> Iterator[Stopwatch]:
+    def measure(self, chat: pb.ChatRequest, call: Call) -> Iterator[Stopwatch]:
         """Around the whole chat."""
         watch = Stopwatch()
         error = ""
@@ -85,6 +89,7 @@ class Meter:
             raise
         finally:
             self._record(chat, watch, error)
+            _account(chat, call, watch, error)
 
     def _record(self, chat: pb.ChatRequest, watch: Stopwatch, error: str) -> None:
         operation = "chat" if chat.messages else "text_completion"
@@ -104,6 +109,20 @@ class Meter:
         if error:
             attributes[semconv.ERROR_TYPE] = error
         self._durations.record(watch.seconds(), attributes)
+
+
+def _account(chat: pb.ChatRequest, call: Call, watch: Stopwatch, error: str) -> None:
+    """One line with what the operator charges by: who asked, with which labels, and how much it was."""
+    fields = {
+        "request_id": call.request_id,
+        "model": watch.model or None,
+        "user": chat.user or None,
+        "labels": dict(chat.labels) or None,
+        "input_tokens": watch.usage.input_tokens,
+        "output_tokens": watch.usage.output_tokens,
+        "reason": error or None,
+    }
+    _usage_logger.info("chat", extra=fields)
 
 
 def _describe(span: trace.Span, chat: pb.ChatRequest, watch: Stopwatch, attributes: dict[str, str]) -> None:

@@ -145,3 +145,18 @@ async def test_log_lines_hold_no_text(watched: Watched, caplog: pytest.LogCaptur
     told = str([vars(record) for record in caplog.records])
     assert "POST /v1/chat/completions" in told
     assert "참외" not in told
+
+
+async def test_a_chat_is_one_line_for_accounting(watched: Watched, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    chat = say("안녕", user="u-1", labels={"team": "support"})
+    await watched.stack.stream(chat, metadata=(("x-request-id", "req-3"),))
+    [line] = [vars(record) for record in caplog.records if record.name == "soban.usage"]
+    wanted = {"request_id": "req-3", "model": "soban-demo", "user": "u-1", "labels": {"team": "support"}}
+    assert {**wanted, "input_tokens": 11, "output_tokens": 7, "reason": None}.items() <= line.items()
+
+
+async def test_an_answer_without_text_has_no_time_of_its_first_text(watched: Watched) -> None:
+    watched.stack.generation.script = playing([start(), finish(), summary()])
+    events = await watched.stack.stream(say("안녕"))
+    assert events[-1].summary.timings.first_text_ms == 0

@@ -133,15 +133,18 @@ async def stream(
         response = web.StreamResponse(headers=HEADERS)
         await response.prepare(request)
         await response.write(render(first, chunks, choices))
+        last = b""
         try:
             async for event in events:
-                if data := render(event, chunks, choices):
+                if event.HasField("summary"):
+                    last = render(event, chunks, choices)
+                elif data := render(event, chunks, choices):
                     await response.write(data)
         except ConnectionError:
             raise
         except Exception as err:  # noqa: BLE001 - the status is out, so an event has to tell
             error = errors.told(err, request[CALL])
             request[ERROR] = error.reason
-            await response.write(f"data: {json_text(errors.as_object(error))}\n\n".encode())
-        await response.write_eof()
+            last = f"data: {json_text(errors.as_object(error))}\n\n".encode()
+        await response.write_eof(last)
     return response
