@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
+import time
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
@@ -24,7 +26,7 @@ GenerateCall: TypeAlias = "grpc.aio.UnaryStreamCall[pb.StreamGenerateRequest, pb
 
 _PROBE_SECONDS = 2.0
 _PROBE_PAUSE_SECONDS = 0.1
-_PROBES_PER_LOG_LINE = 100
+_SECONDS_BETWEEN_LINES = 10.0
 
 
 @contextlib.contextmanager
@@ -114,10 +116,10 @@ async def until_serving(channel: grpc.aio.Channel, service: str) -> None:
     """Returns once the far side's health says that `service` (its full gRPC name) is SERVING; waits without bound."""
     stub = health_pb2_grpc.HealthStub(channel)
     request = health_pb2.HealthCheckRequest(service=service)
-    for probe in range(1_000_000_000):
-        if await _serves(stub, request):
-            return
-        if probe % _PROBES_PER_LOG_LINE == 0:
+    told = -math.inf
+    while not await _serves(stub, request):
+        if time.monotonic() - told > _SECONDS_BETWEEN_LINES:
+            told = time.monotonic()
             _logger.info("waiting for upstream", extra={"upstream": service})
         await asyncio.sleep(_PROBE_PAUSE_SECONDS)
 

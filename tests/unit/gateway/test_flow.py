@@ -371,3 +371,19 @@ async def test_gateway_serves_on_after_every_kind_of_failure(stack: Stack) -> No
         await stack.stream(say("안녕"))
     stack.safety.filter_error = None
     assert text_of(await stack.stream(say("다시"))) == "안녕하세요. 반갑습니다."
+
+
+@pytest.mark.parametrize("service", ["safety", "generation"])
+async def test_service_that_dies_in_the_middle_ends_the_stream_unavailable(stack: Stack, service: str) -> None:
+    stack.generation.script = playing([start(), piece("앞부분 "), 30.0, piece("뒷부분"), finish(), summary()])
+    events = []
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        async for event in stack.stub.StreamChat(pb.StreamChatRequest(chat=say("안녕"))):
+            events.append(event)
+            if event.HasField("delta"):
+                await stack.far[service].close()
+    told = from_rpc_error(caught.value)
+    assert (told.code, told.message) == (grpc.StatusCode.UNAVAILABLE, f"{service} does not answer")
+    assert told.retry_after
+    assert text_of(events) == "앞부분 "
+    await asyncio.wait_for(stack.generation.left.wait(), 5)
