@@ -47,11 +47,6 @@ class SseParser:
         self._keep(rest)
         return events
 
-    @property
-    def between_events(self) -> bool:
-        """Whether the stream may end here; the format drops an event that was cut off."""
-        return not self._data and not self._rest
-
     def _events(self, lines: list[bytes]) -> list[bytes]:
         events = []
         for line in lines:
