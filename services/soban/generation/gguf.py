@@ -44,7 +44,7 @@ def read_header(path: Path) -> GgufHeader:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         try:
             return _header(_Reader(data).metadata())
-        except (struct.error, UnicodeDecodeError, KeyError, IndexError) as err:
+        except (struct.error, UnicodeDecodeError, LookupError, OverflowError, RecursionError) as err:
             raise NotGguf("the header of the GGUF file is damaged") from err
 
 

@@ -10,16 +10,14 @@ from soban.generation.replica import Probe
 
 _logger = logging.getLogger(__name__)
 
-_SECONDS_WHILE_READY = 2.0
-_SECONDS_WHILE_AWAY = 0.5
-
 
 class RemoteReplica:
-    """The llama.cpp server at `url`."""
+    """The llama.cpp server at `url`, probed every so many seconds."""
 
-    def __init__(self, name: str, url: str) -> None:
+    def __init__(self, name: str, url: str, *, every_ready: float = 2.0, every_away: float = 0.5) -> None:
         self._name = name
         self._endpoint = Endpoint(url.rstrip("/"))
+        self._every = {True: every_ready, False: every_away}
         self._ready = False
         self._watching: asyncio.Task[None] | None = None
 
@@ -51,7 +49,7 @@ class RemoteReplica:
 
     async def _watch(self, probe: Probe) -> None:
         while True:
-            await asyncio.sleep(_SECONDS_WHILE_READY if self.ready else _SECONDS_WHILE_AWAY)
+            await asyncio.sleep(self._every[self._ready])
             self._tell(await probe())
 
     def _tell(self, ready: bool) -> None:
