@@ -1,4 +1,4 @@
-"""What a worker does: jobs in, analyses out."""
+"""What a worker does: jobs in, encoded analyses out."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ import soban.v1 as pb
 from soban.tokenization.analysis.job import Flag, Start
 from soban.tokenization.analysis.piece import Piece
 from soban.tokenization.analysis.plan import Plan
-from soban.tokenization.analysis.writing import count_sentences, write_morphemes, write_sentences
+from soban.tokenization.analysis.wire import delimited, float32, keys_of
+from soban.tokenization.analysis.writing import FIRST, Before, MorphemeWriter, Words, count_sentences, write_sentences
 from soban.tokenization.analyzer import FixedMorpheme, Reading
 
 _PLANS_KEPT = 16
+_ANALYSIS = keys_of(pb.AnalyzeResponse)["analyses"]
+_SCORE = keys_of(pb.Analysis)["score"]
+_RESPONSE = keys_of(pb.AnalyzeResult)["response"]
+_RESULT = keys_of(pb.AnalyzeBatchResponse)["results"]
 
 
 class Reader(Protocol):
@@ -28,33 +33,50 @@ class Analyst:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
+        self._writer = MorphemeWriter()
         self._plan = lru_cache(_PLANS_KEPT)(Plan.decode)
 
-    def answer(self, request: pb.AnalyzeBatchRequest, start: Start, flags: Flag) -> pb.AnalyzeBatchResponse:
-        """One result for each text, in order."""
+    def answer(self, request: pb.AnalyzeBatchRequest, start: Start, flags: Flag) -> bytes:
+        """An encoded `AnalyzeBatchResponse` with one result for each text, in order."""
         plan = self._plan(request.options.SerializeToString(deterministic=True), flags)
-        response = pb.AnalyzeBatchResponse()
-        for text in request.texts:
-            self._analyze(Piece(text, start, plan), plan, response.results.add().response)
-        return response
+        analyze = self._analyze_lines if plan.split_lines else self._analyze
+        results = [analyze(Piece(text, start, plan), plan) for text in request.texts]
+        return b"".join([delimited(_RESULT, delimited(_RESPONSE, result)) for result in results])
 
-    def _analyze(self, piece: Piece, plan: Plan, response: pb.AnalyzeResponse) -> None:
-        sentences = 0
-        for part in piece.lines(plan) if plan.split_lines else (piece,):
-            sentences += self._read(part, plan, response, sentences)
-        response.normalized = piece.composed is not None
+    def _analyze(self, piece: Piece, plan: Plan) -> bytes:
+        """An encoded `AnalyzeResponse`: its analyses and then all else, which together are one message."""
+        readings, words = self._read(piece, plan)
+        rest = pb.AnalyzeResponse(normalized=piece.composed is not None)
+        if plan.sentences:
+            write_sentences(readings[0].tokens, piece, rest)
+        analyses = []
+        for tokens, score in readings if plan.morphemes else ():
+            morphemes = self._writer.write(tokens, plan.kept(tokens), piece, words, FIRST)
+            analyses.append(_analysis(morphemes, score))
+        return b"".join(analyses) + rest.SerializeToString()
 
-    def _read(self, piece: Piece, plan: Plan, response: pb.AnalyzeResponse, sentences: int) -> int:
-        """Adds the readings of `piece`, which come after so many sentences; tells how many sentences it has."""
+    def _analyze_lines(self, piece: Piece, plan: Plan) -> bytes:
+        """The same, each line read by itself; there is one reading."""
+        rest = pb.AnalyzeResponse(normalized=piece.composed is not None)
+        before, score, morphemes = FIRST, 0.0, b""
+        for line in piece.lines(plan):
+            readings, words = self._read(line, plan)
+            tokens = readings[0].tokens
+            if plan.sentences:
+                write_sentences(tokens, line, rest)
+            kept = plan.kept(tokens)
+            morphemes += self._writer.write(tokens, kept, line, words, before)
+            score += readings[0].score
+            before = Before(before.morphemes + len(kept), before.sentences + count_sentences(tokens))
+        return (_analysis(morphemes, score) if plan.morphemes else b"") + rest.SerializeToString()
+
+    def _read(self, piece: Piece, plan: Plan) -> tuple[list[Reading], Words]:
+        """The readings of a text, and the user words in it."""
         matches = plan.fixed(piece.text, piece.composed, piece.analysed)
         readings = self._reader.analyze(piece.analysed, plan.arguments, [match.fixed for match in matches])
-        words = {(fixed.start, fixed.end): word for fixed, word in matches if word is not None}
-        for number, reading in enumerate(readings if plan.morphemes else ()):
-            analysis = response.analyses[number] if number < len(response.analyses) else response.analyses.add()
-            analysis.score += reading.score
-            kept = plan.kept(reading.tokens)
-            write_morphemes(reading.tokens, kept, piece, analysis, words=words, sentences=sentences)
-        best = readings[0].tokens
-        if plan.sentences:
-            write_sentences(best, piece, response)
-        return count_sentences(best)
+        return readings, {(fixed.start, fixed.end): word for fixed, word in matches if word is not None}
+
+
+def _analysis(morphemes: bytes, score: float) -> bytes:
+    """An encoded `Analysis`, as a field of the response."""
+    return delimited(_ANALYSIS, morphemes + _SCORE + float32(score))

@@ -42,7 +42,7 @@ class Batch:
         """One result for each text, in order. `remaining` is in seconds; what is not done by then has that error."""
         if remaining is not None:
             self._end = asyncio.get_running_loop().time() + remaining - answer_margin(remaining)
-        parts = [self._begin(first, texts) for first, texts in self._grouped()]
+        parts = [self._begin(*group) for group in self._grouped()]
         try:
             for part in parts:
                 await self._add(part)
@@ -53,26 +53,25 @@ class Batch:
                     part.work.cancel()
         return self._response
 
-    def _grouped(self) -> Iterator[tuple[int, list[str]]]:
-        """Neighbours that together are a short job, and everything else by itself."""
+    def _grouped(self) -> Iterator[tuple[int, list[str], int]]:
+        """Number of the first, texts, cost: neighbours that together are a short job, and everything else by itself."""
         group: list[str] = []
         cost = 0
         for number, text in enumerate(self._texts):
-            own = self._analysis.cost_of(text) if len(text) <= SHORT and number not in self._refused else SHORT
+            own = self._analysis.cost_of(text) if len(text) <= WHOLE and number not in self._refused else SHORT
             if group and cost + own > SHORT:
-                yield number - len(group), group
+                yield number - len(group), group, cost
                 group, cost = [], 0
             group.append(text)
             cost += own
         if group:
-            yield len(self._texts) - len(group), group
+            yield len(self._texts) - len(group), group, cost
 
-    def _begin(self, first: int, texts: list[str]) -> _Part:
+    def _begin(self, first: int, texts: list[str], cost: int) -> _Part:
         if first in self._refused:
             return _Part(first, texts, None, self._refused[first])
         if len(texts[0]) > WHOLE:
             return _Part(first, texts, asyncio.create_task(self._analysis.analyze(texts[0], None)))
-        cost = sum(map(self._analysis.cost_of, texts))
         return _Part(first, texts, self._analysis.submit(self, texts, cost))
 
     async def _add(self, part: _Part) -> None:
@@ -89,7 +88,7 @@ class Batch:
             return
         if isinstance(error, _SHARED_FATE) and len(part.texts) > 1:
             for number, text in enumerate(part.texts, part.first):
-                await self._add(self._begin(number, [text]))
+                await self._add(self._begin(number, [text], self._analysis.cost_of(text)))
             return
         for number, _ in enumerate(part.texts, part.first):
             self._response.results.add().error.CopyFrom(_item_error(error, number))

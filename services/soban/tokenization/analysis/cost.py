@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import soban.v1 as pb
 
 WHOLE = 2000
@@ -11,7 +13,7 @@ that for one syllable repeated, and its time grows with the square of the length
 SHORT = 300
 """Up to this cost a job is short: a few milliseconds."""
 
-_LONGEST_EOJEOL = 40
+_LONG_EOJEOL = re.compile(r"\S{40}")
 _UNSPACED = 5
 """'가' * 2000 takes 10 times as long as prose, '가나다라마바사' * 285 six times (measured, kiwipiepy 0.24.1)."""
 _TYPOS = 4
@@ -20,8 +22,7 @@ _TYPOS = 4
 
 def cost_of(text: str, factor: int) -> int:
     """Estimate for `text`; `factor` is that of its options."""
-    unspaced = len(text) > _LONGEST_EOJEOL and max(map(len, text.split()), default=0) > _LONGEST_EOJEOL
-    return max(1, len(text)) * factor * (_UNSPACED if unspaced else 1)
+    return max(1, len(text)) * factor * (_UNSPACED if _LONG_EOJEOL.search(text) else 1)
 
 
 def factor_of(options: pb.AnalyzeOptions) -> int:

@@ -18,8 +18,8 @@ _Received = tuple[pb.AnalyzeBatchRequest, Start, Flag]
 class Answering(Protocol):
     """Does jobs; `Analyst` does."""
 
-    def answer(self, request: pb.AnalyzeBatchRequest, start: Start, flags: Flag) -> pb.AnalyzeBatchResponse:
-        """One result for each text."""
+    def answer(self, request: pb.AnalyzeBatchRequest, start: Start, flags: Flag) -> bytes:
+        """An encoded `AnalyzeBatchResponse` with one result for each text."""
 
 
 def work(connection: socket.socket, analyst: Answering) -> None:
@@ -31,7 +31,7 @@ def work(connection: socket.socket, analyst: Answering) -> None:
 
 def _answer(analyst: Answering, request: pb.AnalyzeBatchRequest, start: Start, flags: Flag) -> bytes:
     try:
-        return answer_frame(Outcome.DONE, analyst.answer(request, start, flags).SerializeToString())
+        return answer_frame(Outcome.DONE, analyst.answer(request, start, flags))
     except Exception:  # the caller is told and the worker lives on
         _logger.exception("analysis failed", extra={"count": len(request.texts), "bytes": request.ByteSize()})
         return answer_frame(Outcome.FAILED)

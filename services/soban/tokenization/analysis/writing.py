@@ -1,13 +1,20 @@
-"""Tokens of Kiwi as messages of the contract."""
+"""Tokens of Kiwi as morphemes and sentences of the contract.
+
+Morphemes are written in protobuf's wire format, in less than half the time that setting the fields of messages takes:
+every text goes through here, and that is 50 of 650 microseconds for 50 characters. Numbers of fields come from the
+contract's descriptors, and rare fields from protobuf itself: encoded messages one after another are one message.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from typing import NamedTuple
 
 import soban.v1 as pb
 from soban.tokenization.analysis.piece import Piece
+from soban.tokenization.analysis.wire import TextFields, Varints, float32, keys_of
 from soban.tokenization.analyzer import KiwiToken
 
 OF_REQUEST = "request"
@@ -16,54 +23,73 @@ OF_REQUEST = "request"
 Words = Mapping[tuple[int, int], pb.UserWord]
 """User words by their range in the analysed text."""
 
+_KEYS = keys_of(pb.Morpheme)
+_SPAN, _SURFACE, _SCORE = _KEYS["span"], _KEYS["surface"], _KEYS["score"]
+_EOJEOL, _SENTENCE, _LINE = _KEYS["eojeol_index"], _KEYS["sentence_index"], _KEYS["line_index"]
+_START, _END = keys_of(pb.Span)["start"], keys_of(pb.Span)["end"]
+_SPAN_KEYS = len(_START) + len(_END)
+_MORPHEME = keys_of(pb.Analysis)["morphemes"]
+_HEADS_KEPT = 20_000
 
-def write_morphemes(
-    tokens: Sequence[KiwiToken],
-    kept: Sequence[int],
-    piece: Piece,
-    analysis: pb.Analysis,
-    *,
-    words: Words,
-    sentences: int,
-) -> None:
-    """Adds the tokens of the numbers `kept` to `analysis`; `sentences` is how many came before.
 
-    This is the hot loop of the service. It makes few calls and sets no defaults: 2 microseconds a token, a tenth of
-    what Kiwi takes. Writing protobuf's wire format by hand would save a fifth of that.
-    """
-    add, text, composed, offsets, eojeols = (
-        analysis.morphemes.add,
-        piece.text,
-        piece.composed,
-        piece.offsets,
-        piece.eojeols,
-    )
-    first_eojeol, first_line, first = piece.start.eojeol - 1, piece.start.line, len(analysis.morphemes)
-    for number in kept:
-        token = tokens[number]
-        start, end = token.start, token.end
-        if composed is not None:
-            start, end = composed.span(start, end)
-        morpheme = add()
-        morpheme.form = token.form
-        morpheme.lemma = token.lemma
-        morpheme.surface = text[start:end]
-        morpheme.score = token.score
-        span = morpheme.span
-        span.start = offsets[start]
-        span.end = offsets[end]
-        morpheme.eojeol_index = max(0, first_eojeol + bisect_right(eojeols, start))
-        _write_tag(token, morpheme)
-        if sentence := token.sent_position + sentences:
-            morpheme.sentence_index = sentence
-        if line := token.line_number + first_line:
-            morpheme.line_index = line
-        if token.paired_token >= 0:
-            _write_pair(token.paired_token, kept, first, morpheme)
-        if token.oov or token.typo_cost or token.sub_sent_position or token.sense:
-            _write_rare(token, morpheme)
-        if words:
-            _write_word(words.get((token.start, token.end)), morpheme)
+class Before(NamedTuple):
+    """What the same answer has already."""
+
+    morphemes: int = 0
+    sentences: int = 0
+
+
+FIRST = Before()
+
+
+class MorphemeWriter:
+    """Writes tokens as the `morphemes` of an encoded `Analysis`. Remembers words, so that it belongs to one worker."""
+
+    def __init__(self) -> None:
+        self._varints = Varints()
+        self._surfaces = TextFields(_SURFACE)
+        self._heads: dict[tuple[str, str], bytes] = {}
+
+    def write(
+        self, tokens: Sequence[KiwiToken], kept: Sequence[int], piece: Piece, words: Words, before: Before
+    ) -> bytes:
+        """The tokens of the numbers `kept`. Almost without calls and attributes, as it is the service's hot loop."""
+        varints, heads, surfaces = self._varints, self._heads, self._surfaces
+        text, composed, offsets, eojeols = piece.text, piece.composed, piece.offsets, piece.eojeols
+        first_eojeol, first_line, first_sentence = piece.start.eojeol - 1, piece.start.line, before.sentences
+        parts: list[bytes] = []
+        for number in kept:
+            token = tokens[number]
+            start, end = token.start, token.end
+            if composed is not None:
+                start, end = composed.span(start, end)
+            first, last = varints[offsets[start]], varints[offsets[end]]
+            # fmt: off
+            body = b"".join((
+                heads.get((token.form, token.tag)) or self._head(token),
+                _SPAN, varints[_SPAN_KEYS + len(first) + len(last)], _START, first, _END, last,
+                surfaces[text[start:end]],
+                _SCORE, float32(token.score),
+                _EOJEOL, varints[first_eojeol + (bisect_right(eojeols, start) or 1)],
+                _SENTENCE, varints[first_sentence + token.sent_position],
+                _LINE, varints[first_line + token.line_number],
+            ))
+            # fmt: on
+            if token.paired_token >= 0 or token.oov or token.typo_cost or token.sub_sent_position or token.sense:
+                body += _rare(token, kept, before)
+            if words:
+                body += _of_word(words.get((token.start, token.end)))
+            parts += (_MORPHEME, varints[len(body)], body)
+        return b"".join(parts)
+
+    def _head(self, token: KiwiToken) -> bytes:
+        """The fields that depend on form and tag alone. "VV-R" and "VV-I" are VV."""
+        tag, _, _ = token.tag.partition("-")
+        head = pb.Morpheme(form=token.form, tag=tag, lemma=token.lemma, regularity=_regularity(token))
+        if len(self._heads) >= _HEADS_KEPT:
+            self._heads.clear()
+        written = self._heads[token.form, token.tag] = head.SerializeToString()
+        return written
 
 
 def write_sentences(tokens: Sequence[KiwiToken], piece: Piece, response: pb.AnalyzeResponse) -> None:
@@ -81,36 +107,31 @@ def count_sentences(tokens: Sequence[KiwiToken]) -> int:
     return tokens[-1].sent_position + 1 if tokens else 0
 
 
-def _write_tag(token: KiwiToken, morpheme: pb.Morpheme) -> None:
-    """ "VV-R" and "VV-I" are VV."""
+def _regularity(token: KiwiToken) -> pb.Regularity.ValueType:
     if token.regularity is None:
-        morpheme.tag = token.tag
-    else:
-        morpheme.tag = token.tag.partition("-")[0]
-        morpheme.regularity = pb.REGULARITY_REGULAR if token.regularity else pb.REGULARITY_IRREGULAR
+        return pb.REGULARITY_UNSPECIFIED
+    return pb.REGULARITY_REGULAR if token.regularity else pb.REGULARITY_IRREGULAR
 
 
-def _write_pair(partner: int, kept: Sequence[int], first: int, morpheme: pb.Morpheme) -> None:
-    """Brackets and quotes get the number of the other one in the answer, if it is there."""
-    at = bisect_left(kept, partner)
-    if at < len(kept) and kept[at] == partner:
-        morpheme.pair_index = first + at
+def _rare(token: KiwiToken, kept: Sequence[int], before: Before) -> bytes:
+    """Fields that one morpheme of ten has. A bracket names the other one, if that is in the answer."""
+    rest = pb.Morpheme(
+        unknown=token.oov,
+        typo_cost=token.typo_cost,
+        sense=token.sense,
+        nested_sentence_index=token.sub_sent_position,
+    )
+    partner = bisect_left(kept, token.paired_token)
+    if partner < len(kept) and kept[partner] == token.paired_token:
+        rest.pair_index = before.morphemes + partner
+    return rest.SerializeToString()
 
 
-def _write_rare(token: KiwiToken, morpheme: pb.Morpheme) -> None:
-    morpheme.unknown = token.oov
-    morpheme.typo_cost = token.typo_cost
-    morpheme.nested_sentence_index = token.sub_sent_position
-    morpheme.sense = token.sense
-
-
-def _write_word(word: pb.UserWord | None, morpheme: pb.Morpheme) -> None:
+def _of_word(word: pb.UserWord | None) -> bytes:
+    """What a word of the request adds; its lemma comes after Kiwi's and therefore counts."""
     if word is None:
-        return
-    morpheme.dictionary = OF_REQUEST
-    morpheme.value = word.value
-    if word.lemma:
-        morpheme.lemma = word.lemma
+        return b""
+    return pb.Morpheme(dictionary=OF_REQUEST, value=word.value, lemma=word.lemma).SerializeToString()
 
 
 def _write_sentence(tokens: Sequence[KiwiToken], piece: Piece, sentence: pb.Sentence) -> None:
