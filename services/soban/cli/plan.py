@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,10 +11,20 @@ from typing import Any
 
 from soban.cli.failure import EXIT_FAILED, EXIT_USAGE, Failure
 from soban.cli.ports import PortInUse, Ports
+from soban.gateway.settings import GatewaySettings
+from soban.generation.settings import GenerationSettings
 from soban.runtime.config import Config, ConfigError, load_config, parse, validate
 from soban.runtime.settings import ConfigFile, ServerSettings
+from soban.safety.settings import SafetySettings
+from soban.tokenization.settings import TokenizationSettings
 
-SERVICES = ("safety", "tokenization", "generation", "gateway")
+_SETTINGS: dict[str, type[ServerSettings]] = {
+    "safety": SafetySettings,
+    "tokenization": TokenizationSettings,
+    "generation": GenerationSettings,
+    "gateway": GatewaySettings,
+}
+SERVICES = tuple(_SETTINGS)
 """In the order of starting; the gateway is stopped first."""
 
 _SCHEMES = ("hf://", "bundled:", "file:")
@@ -43,8 +52,9 @@ class Plan:
     @property
     def http_url(self) -> str:
         """Base URL of the OpenAI API."""
-        host = self.address("gateway").rpartition(":")[0]
-        return f"http://{host}:{http_port(self.settings['gateway'])}/v1"
+        gateway = self.settings["gateway"]
+        port = gateway.http_port if isinstance(gateway, GatewaySettings) else 0
+        return f"http://{self.address('gateway').rpartition(':')[0]}:{port}/v1"
 
 
 def make_plan(path: Path | None, model: str | None = None) -> Plan:
@@ -63,32 +73,20 @@ def make_plan(path: Path | None, model: str | None = None) -> Plan:
         raise Failure("wrong configuration", "CONFIG_INVALID", str(err), mend, EXIT_USAGE) from err
 
 
-def http_port(gateway: ServerSettings) -> int:
-    """The gateway's HTTP port, which only its own class has."""
-    port: int = vars(gateway)["http_port"]
-    return port
-
-
 def _config(data: Mapping[str, Any]) -> Config:
     return Config(validate(ConfigFile, data, ""))
 
 
 def _settings(data: Mapping[str, Any]) -> dict[str, ServerSettings]:
     config = _config(data)
-    return {service: config.section(service, _settings_class(service)) for service in SERVICES}
-
-
-def _settings_class(service: str) -> type[ServerSettings]:
-    module = importlib.import_module(f"soban.{service}.settings")
-    found: type[ServerSettings] = getattr(module, f"{service.capitalize()}Settings")
-    return found
+    return {service: config.section(service, kind) for service, kind in _SETTINGS.items()}
 
 
 def _models_of(given: str) -> dict[str, Any]:
     """The section `models` for `--model URL` or `--model NAME=URL`; the name is that of the file."""
     named = _NAMED.fullmatch(given)
     name, url = named.groups() if named else (_NO_NAME.sub("-", Path(given).stem.lower()), given)
-    if not url.startswith(_SCHEMES) and not Path(url).is_file():
+    if not url.startswith(_SCHEMES) and not Path(url).expanduser().is_file():
         mend = "give a GGUF file or hf://owner/repo/file.gguf"
         raise Failure("cannot serve the model", "MODEL_NOT_FOUND", f"there is no file {url}", mend, EXIT_USAGE)
     return {name: {"url": url}}
@@ -103,8 +101,8 @@ def _decided(settings: Mapping[str, ServerSettings]) -> dict[str, dict[str, int]
 
 def _decide(ports: Ports, service: str, settings: ServerSettings) -> dict[str, int]:
     wanted = {"port": settings.port, "metricsPort": settings.prometheus_port}
-    if service == "gateway":
-        wanted["httpPort"] = http_port(settings)
+    if isinstance(settings, GatewaySettings):
+        wanted["httpPort"] = settings.http_port
     found: dict[str, int] = {}
     for key, number in wanted.items():
         if number is None:
