@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from soban.safety.outcomes import MORE, Hit, Miss, Outcome, Window
 from soban.safety.taxonomy import PROFANITY
-from soban.safety.wordlist import HANGUL, INITIALS, LATIN, Entry, is_initials
+from soban.safety.wordlist import INITIALS, LATIN, WORD_BEGIN, Entry, is_initials
 from soban.safety.wordtree import GAP, Word, WordTree
 
 _CONFIDENCE = 0.95
@@ -20,6 +20,7 @@ _CONFIDENCE_WITH_SIGNS = 0.8
 _SIGN = re.compile(r"[0-9.,·*~!@^_\-/;:'\"|+]")
 _JAMO = re.compile("[ㄱ-ㅣᄀ-ᇿ]")
 _QUIZ = re.compile("초성|자음|퀴즈|줄임말|약자")
+_INITIALS_BEGIN = f"(?<![{INITIALS}])"
 _QUIZ_BEFORE, _QUIZ_BEHIND = 24, 12
 
 
@@ -44,24 +45,36 @@ class LexiconRule:
 
 def lexicon_rules(entries: Iterable[Entry]) -> list[LexiconRule]:
     """One rule for each way in which a word can begin."""
-    latin: list[Word] = []
-    initials: list[Word] = []
-    anywhere: list[Word] = []
-    at_begin: list[Word] = []
+    words: dict[str, list[Word]] = {}
+    innocent: list[Word] = []
+    with_signs: list[Word] = []
     for entry in entries:
-        if entry.word.text.isascii():
-            latin.append(entry.word)
-        elif is_initials(entry.word.text[0]):
-            initials.append(entry.word)
+        if entry.word.severity == 0:
+            innocent.append(entry.word)
         else:
-            at_begin.append(entry.word)
-            anywhere.extend([] if entry.begins else [entry.word])
+            words.setdefault(_begin_of(entry), []).append(entry.word)
+            with_signs += [entry.word] * (entry.before in ("", WORD_BEGIN) and _begin_of(entry) in ("", WORD_BEGIN))
+    words[WORD_BEGIN] = with_signs
+    gaps = {before: GAP for before in (WORD_BEGIN, _INITIALS_BEGIN)}
     return [
-        LexiconRule(WordTree(at_begin, before=f"(?<![{HANGUL}])", gap=GAP)),
-        LexiconRule(WordTree(anywhere)),
-        LexiconRule(WordTree(initials, before=f"(?<![{INITIALS}])", gap=GAP)),
-        LexiconRule(WordTree(latin, before=f"(?<![{LATIN}])")),
+        LexiconRule(WordTree(found + _beside(found, innocent), before, gaps.get(before, "")))
+        for before, found in words.items()
     ]
+
+
+def _begin_of(entry: Entry) -> str:
+    """The lookbehind of a word."""
+    if entry.word.text.isascii():
+        return f"(?<![{LATIN}])"
+    if is_initials(entry.word.text[0]):
+        return _INITIALS_BEGIN
+    return entry.before
+
+
+def _beside(words: Iterable[Word], innocent: Iterable[Word]) -> list[Word]:
+    """The innocent words that begin like one of the words."""
+    firsts = {word.text[0] for word in words}
+    return [word for word in innocent if word.text[0] in firsts]
 
 
 def _quiz(window: Window, end: int) -> Outcome:

@@ -24,12 +24,17 @@ _ASCII = r"(?=[\x00-\x7f])"
 
 
 class Found(NamedTuple):
-    """A hit at `[start, end)` of the text as sent, in code points."""
+    """A hit at `[start, end)` of the text as sent, in code points; the other fields are those of `Hit`."""
 
     start: int
     end: int
-    hit: Hit
+    category: str
+    rule: str
+    confidence: float
+    severity: int
+    value: str
     view: str
+    evidence: tuple[str, ...]
 
 
 class Dropped(NamedTuple):
@@ -37,7 +42,8 @@ class Dropped(NamedTuple):
 
     start: int
     end: int
-    miss: Miss
+    category: str
+    reason: str
 
 
 class Step(NamedTuple):
@@ -142,17 +148,20 @@ class Scan:
     def _note(self, at: int, outcome: Outcome, found: list[Found], dropped: list[Dropped]) -> int:
         """Writes the outcome down and returns where to go on."""
         if isinstance(outcome, Hit):
-            start, end = self._origin[at], self._origin[outcome.end - 1] + 1
-            found.append(Found(start, end, outcome, self._view(start, end, outcome.steps)))
+            found.append(self._found(at, outcome))
             self._hit_end = outcome.end
             return outcome.end
         if isinstance(outcome, Miss):
-            dropped.append(Dropped(self._origin[at], self._origin[outcome.end - 1] + 1, outcome))
+            start, end = self._origin[at], self._origin[outcome.end - 1] + 1
+            dropped.append(Dropped(start, end, outcome.category, outcome.reason))
         return outcome.end if isinstance(outcome, Miss) and outcome.covers else at + 1
 
-    def _view(self, start: int, end: int, steps: Sequence[str]) -> str:
+    def _found(self, at: int, hit: Hit) -> Found:
+        start, end = self._origin[at], self._origin[hit.end - 1] + 1
         begin = self._total - len(self._held)
-        return "+".join((*self._scanner.folding.steps(self._held[start - begin : end - begin]), *steps)) or RAW
+        steps = (*self._scanner.folding.steps(self._held[start - begin : end - begin]), *hit.steps)
+        view = "+".join(steps) or RAW
+        return Found(start, end, hit.category, hit.rule, hit.confidence, hit.severity, hit.value, view, hit.evidence)
 
     def _settle(self, at: int) -> int:
         """Forgets what is decided but for its last CONTEXT characters. Returns how much of the text as sent is."""

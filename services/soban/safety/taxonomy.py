@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 RESIDENT_NUMBER: Final = "pii.resident_number"
 FOREIGNER_NUMBER: Final = "pii.foreigner_number"
@@ -14,43 +13,30 @@ CARD: Final = "pii.card"
 PROFANITY: Final = "abuse.profanity"
 
 
-@dataclass(frozen=True, slots=True)
-class Category:
-    """A leaf of the tree. `ko` is also the placeholder's word: `[전화번호_1]`."""
+class Name(NamedTuple):
+    """For people. The Korean name of a category is also its placeholder's word: `[전화번호_1]`."""
 
-    name: str
     ko: str
     en: str
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What stands above the leaves, in words."""
-
-    name: str
-    ko: str
-    en: str
-
-
-HEADS: Final[Mapping[str, Head]] = {
-    head.name: head for head in (Head("pii", "개인정보", "personal data"), Head("abuse", "욕설", "abusive language"))
+CATEGORIES: Final[Mapping[str, Name]] = {
+    RESIDENT_NUMBER: Name("주민등록번호", "resident registration number"),
+    FOREIGNER_NUMBER: Name("외국인등록번호", "foreigner registration number"),
+    PHONE: Name("전화번호", "phone number"),
+    EMAIL: Name("이메일", "e-mail address"),
+    CARD: Name("카드번호", "card number"),
+    PROFANITY: Name("욕설", "profanity"),
 }
-CATEGORIES: Final[Mapping[str, Category]] = {
-    category.name: category
-    for category in (
-        Category(RESIDENT_NUMBER, "주민등록번호", "resident registration number"),
-        Category(FOREIGNER_NUMBER, "외국인등록번호", "foreigner registration number"),
-        Category(PHONE, "전화번호", "phone number"),
-        Category(EMAIL, "이메일", "e-mail address"),
-        Category(CARD, "카드번호", "card number"),
-        Category(PROFANITY, "욕설", "profanity"),
-    )
-}
+"""The leaves of the tree."""
+
+GROUPS: Final[Mapping[str, Name]] = {"pii": Name("개인정보", "personal data")}
+"""Heads that people are told of together with their leaves; leaves of other heads speak for themselves."""
 
 
-def head_of(category: str) -> Head:
-    """The head of a category: that of `pii` for `pii.phone`."""
-    return HEADS[category.partition(".")[0]]
+def heads() -> list[str]:
+    """Names that stand above leaves."""
+    return sorted({name.partition(".")[0] for name in CATEGORIES})
 
 
 def covers(wide: str, category: str) -> bool:

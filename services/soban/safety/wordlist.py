@@ -18,16 +18,20 @@ LAUGHTER: Final = "ㅋㅎ"
 INITIALS: Final = "ㄱ-ㅊㅌ-ㅍ"
 """All consonants but those that people laugh with."""
 
+WORD_BEGIN: Final = f"(?<![{HANGUL}])"
+"""Lookbehind: no Hangul stands before."""
+
+_PATTERN = re.compile(r"(?:\((.+?)\))?(\^?)(.+?)([$*]?)")
 _TOKEN = re.compile(r"\[([^]]+)\]|(.)")
 _INNOCENT = "!"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A word of the list; `begins` says that it counts only where a word of the text begins."""
+    """A word of the list. `before` is a lookbehind that must hold before it."""
 
     word: Word
-    begins: bool
+    before: str = ""
 
 
 def shipped_words() -> Iterator[Entry]:
@@ -53,18 +57,30 @@ def is_initials(word: str) -> bool:
 
 def _expanded(pattern: str, severity: int) -> Iterator[Entry]:
     """All spellings of one pattern."""
-    begins, body = pattern.startswith("^"), pattern.removeprefix("^")
-    closes, body = body.endswith("$"), body.removesuffix("$")
-    goes_on, body = body.endswith("*"), body.removesuffix("*")
+    parts = _PATTERN.fullmatch(pattern)
+    if parts is None:
+        raise ValueError(f"no pattern: {pattern}")
+    behind, begins, body, ending = parts.groups()
     tokens = [one_of or ("", " ") * (char == "_") or char for one_of, char in _TOKEN.findall(body)]
     for letters in product(*tokens):
         text = "".join(letters)
-        yield Entry(Word(text, severity, _behind(text, closes=closes, goes_on=goes_on)), begins)
+        before = _before(behind or "", " " * (len(text) - len(text.lstrip())))
+        word = Word(text.lstrip(), severity, _behind(text, ending))
+        yield Entry(word, before or (WORD_BEGIN if begins else ""))
 
 
-def _behind(text: str, *, closes: bool, goes_on: bool) -> str:
+def _before(behind: str, gap: str) -> str:
+    """The lookbehind of `(a|b)`, `(!a|b)` or `(^a|^b)`, with a space between it and the word or none."""
+    if not behind:
+        return ""
+    if behind.startswith("!"):
+        return f"(?<!{behind[1:]})"
+    return "(?<=" + "|".join(word.replace("^", WORD_BEGIN) + gap for word in behind.split("|")) + ")"
+
+
+def _behind(text: str, ending: str) -> str:
     if text.isascii():
-        return "" if goes_on else f"(?![{LATIN}])"
+        return "" if ending == "*" else f"(?![{LATIN}])"
     if is_initials(text):
         return f"(?![{INITIALS}])"
-    return f"(?![{HANGUL}])" if closes else ""
+    return f"(?![{HANGUL}])" if ending == "$" else ""

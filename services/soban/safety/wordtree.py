@@ -13,7 +13,7 @@ from soban.safety.outcomes import MORE, Wait
 GAP: Final = r"[0-9.,·*~!@^_\-/;:'\"|+]{0,2}+"
 """Digits and signs that may stand between two letters of a word."""
 _END = r"\Z"
-_LOOKBEHIND = 1
+_LOOKBEHIND = 4
 _OVER = "\0"
 """Behind a closed text, so that its end is not taken for a pause; folding leaves no such character."""
 
@@ -34,7 +34,7 @@ class _Node:
 
 
 class WordTree:
-    """Words that begin in one way: `before` is a lookbehind (one character), `gap` may stand between two letters."""
+    """Words that begin in one way: `before` is a lookbehind (4 characters at most), `gap` may stand between two letters."""
 
     def __init__(self, words: Iterable[Word], before: str = "", gap: str = "") -> None:
         self._root = _Node()

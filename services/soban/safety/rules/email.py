@@ -9,11 +9,15 @@ from soban.safety.taxonomy import EMAIL
 
 _SEVERITY = 2
 _CONFIDENCE = 0.98
-_FILE_ENDINGS = frozenset("png jpg jpeg gif webp svg ico css js ts html json xml yaml".split())
+_FILE_ENDINGS = frozenset(
+    {"png", "jpg", "jpeg", "gif", "webp", "svg", "ico", "css", "js", "ts", "html", "json", "xml", "yaml"}
+)
 
 _SPACE = maybe(text(" "))
-_AT = text("@") | text("%40") | (
-    _SPACE + any_text("[at]", "(at)", "{at}", "<at>", "골뱅이", "[골뱅이]", "(골뱅이)", "[@]", "(@)") + _SPACE
+_AT = (
+    text("@")
+    | text("%40")
+    | (_SPACE + any_text("[at]", "(at)", "{at}", "<at>", "골뱅이", "[골뱅이]", "(골뱅이)", "[@]", "(@)") + _SPACE)
 )
 _DOT = text(".") | any_text("[.]", "(.)", "{.}", "[dot]", "(dot)", "{dot}") | (_SPACE + any_text("점", "닷") + _SPACE)
 _LABEL = one_of("A-Za-z0-9") + run(r"A-Za-z0-9\-", 0, 62)

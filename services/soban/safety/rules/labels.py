@@ -42,10 +42,8 @@ class Labels:
         text = window.before(_BEFORE)
         if _LETTER.search(text) is None:
             return None
-        near = None
-        for near in self._before.finditer(unicodedata.normalize("NFC", text)):
-            pass
-        return near and Label(near.group(), near.group("own") is not None)
+        found = list(self._before.finditer(unicodedata.normalize("NFC", text)))
+        return Label(found[-1].group(), found[-1].group("own") is not None) if found else None
 
     def speaks_against(self, window: Window, end: int) -> bool | Wait:
         """Whether a label directly behind the number names something else."""

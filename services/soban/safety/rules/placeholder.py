@@ -19,7 +19,7 @@ class PlaceholderRule:
     starts = r"\["
 
     def __init__(self) -> None:
-        words = (category.ko for category in CATEGORIES.values())
+        words = (name.ko for name in CATEGORIES.values())
         self._pattern = Pattern(text("[") + any_text(*words) + text("_") + digits(1, 6) + text("]"))
         self.trigger = self._pattern.trigger
 

@@ -1,0 +1,108 @@
+"""Judges whole texts: the same automaton as the stream, fed once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from soban.safety.decisions import Action, Decisions, Direction, Role
+from soban.safety.filter import Finding, Rejected, TextFilter
+from soban.safety.masking import Placeholders
+from soban.safety.policy import Policy
+from soban.safety.scanner import Scanner
+from soban.safety.spans import Measure
+from soban.safety.taxonomy import CATEGORIES
+
+SLICE = 8_192
+"""Code points that are scanned in one go, so that other threads come to their turn in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One text of a request, and where it stands. What is not `maskable` has no place for a masked form."""
+
+    text: str
+    role: Role | None = None
+    message: int = 0
+    part: int = 0
+    place: str = "text"
+    maskable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A passage after judging. `masked` is its text with placeholders."""
+
+    passage: Passage
+    findings: Sequence[Finding]
+    rejected: Sequence[Rejected]
+    masked: str
+
+
+class Checker:
+    """Judges the passages of one request; equal values share a placeholder across them."""
+
+    def __init__(self, scanner: Scanner) -> None:
+        self._scanner = scanner
+
+    def check(
+        self, passages: Iterable[Passage], policy: Policy, direction: Direction, measure: Measure, *, explain: bool
+    ) -> list[Judged]:
+        """What the policy finds and does in each passage."""
+        placeholders = Placeholders()
+        return [
+            self._judge(passage, _decisions(policy, direction, passage), placeholders, measure, explain=explain)
+            for passage in passages
+        ]
+
+    def mask(
+        self, texts: Iterable[str], policy: Policy, categories: frozenset[str], measure: Measure, *, explain: bool
+    ) -> list[Judged]:
+        """The texts without those categories, or without what the policy masks where there are none."""
+        decisions = _only_masking(policy.decisions(Direction.INPUT, Role.USER), categories)
+        placeholders = Placeholders()
+        return [self._judge(Passage(text), decisions, placeholders, measure, explain=explain) for text in texts]
+
+    def _judge(
+        self, passage: Passage, decisions: Decisions, placeholders: Placeholders, measure: Measure, *, explain: bool
+    ) -> Judged:
+        text_filter = TextFilter(
+            self._scanner,
+            decisions,
+            placeholders,
+            measure,
+            stops=False,
+            echoes=passage.role is Role.ASSISTANT,
+            tells_rejected=explain,
+        )
+        pieces = [text_filter.push(part, final=final) for part, final in _slices(passage.text)]
+        return Judged(
+            passage,
+            [finding for piece in pieces for finding in piece.findings],
+            [candidate for piece in pieces for candidate in piece.rejected],
+            "".join(piece.text for piece in pieces),
+        )
+
+
+def _slices(text: str) -> Iterator[tuple[str, bool]]:
+    for begin in range(0, max(1, len(text)), SLICE):
+        yield text[begin : begin + SLICE], begin + SLICE >= len(text)
+
+
+def _decisions(policy: Policy, direction: Direction, passage: Passage) -> Decisions:
+    decisions = policy.decisions(direction, passage.role)
+    if passage.maskable:
+        return decisions
+    return Decisions(decisions.wanted, _instead(decisions.done, {Action.MASK: Action.ALLOW}))
+
+
+def _only_masking(decisions: Decisions, categories: frozenset[str]) -> Decisions:
+    if categories:
+        done = {name: Action.MASK if name in categories else Action.ALLOW for name in CATEGORIES}
+    else:
+        done = _instead(decisions.done, {Action.BLOCK: Action.ALLOW})
+    return Decisions(done, done)
+
+
+def _instead(actions: Mapping[str, Action], instead: Mapping[Action, Action]) -> dict[str, Action]:
+    return {category: instead.get(action, action) for category, action in actions.items()}
