@@ -21,7 +21,9 @@ OnEvent = Callable[[dict[str, Any]], None]
 class Backstage:
     """A stack of our own: started with `arguments` for `soban up`, gone when the `with` is left, however."""
 
-    def __init__(self, arguments: Sequence[str]) -> None:
+    def __init__(self, arguments: Sequence[str], on_event: OnEvent) -> None:
+        """`on_event` is told each event that `until` passes."""
+        self._on_event = on_event
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._said: list[str] = []
         self._child = Child([sys.executable, "-m", "soban.cli", "up", "--json", *arguments], sink=self._lines.put)
@@ -32,14 +34,13 @@ class Backstage:
     def __exit__(self, *_: object) -> None:
         asyncio.run(self._child.stop(_STOP_SECONDS))
 
-    def wait_ready(self, on_event: OnEvent) -> dict[str, str]:
-        """Addresses by server, once all are ready. Raises Failure with what it said when it ends before."""
+    def until(self, **wanted: str) -> dict[str, Any]:
+        """The next event that has these fields. Raises Failure with what was said when the stack ends before."""
         while True:
             event = self._next_event()
-            on_event(event)
-            if event.get("event") == "ready":
-                endpoints: dict[str, str] = event["endpoints"]
-                return endpoints
+            self._on_event(event)
+            if wanted.items() <= event.items():
+                return event
 
     def _next_event(self) -> dict[str, Any]:
         while True:

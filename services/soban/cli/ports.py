@@ -14,6 +14,16 @@ class PortInUse(Exception):  # noqa: N818 - named by what went wrong
     """It cannot be had; the message is the system's."""
 
 
+def is_free(host: str, port: int) -> bool:
+    """Whether somebody could listen there now."""
+    with Ports() as ports:
+        try:
+            ports.check(host, port)
+        except PortInUse:
+            return False
+        return True
+
+
 class Ports:
     """Holds every port it has given or checked until it is left, so that none is given twice."""
 

@@ -24,6 +24,9 @@ _STOPPING = "멈추는 중, 답하던 것은 마칩니다 · stopping; running a
 class Reporter(Protocol):
     """Tells a person or a program."""
 
+    def starting(self, plan: Plan) -> None:
+        """The configuration is checked, and every address decided."""
+
     def state(self, service: str, state: State, seconds: float) -> None:
         """A service has a new state."""
 
@@ -46,10 +49,14 @@ def endpoints(plan: Plan) -> dict[str, str]:
 
 
 class ProgramReporter:
-    """One JSON object a line: `event` is `state`, `ready`, `waiting`, `stopping` or `stopped`."""
+    """One JSON object a line: `event` is `starting`, `state`, `waiting`, `ready`, `stopping` or `stopped`."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
+
+    def starting(self, plan: Plan) -> None:
+        """With all addresses, so that a client can begin with the first server that is ready."""
+        self._tell("starting", models=list(plan.config.models), endpoints=endpoints(plan))
 
     def state(self, service: str, state: State, seconds: float) -> None:
         """With the seconds since the start."""
@@ -81,6 +88,10 @@ class PersonReporter:
     def __init__(self, console: Console, journal: Journal) -> None:
         self._console = console
         self._journal = journal
+
+    def starting(self, plan: Plan) -> None:
+        """With what is to be served."""
+        self._console.write(f"시작하는 중 · starting ({', '.join(plan.config.models)})")
 
     def state(self, service: str, state: State, seconds: float) -> None:
         """Starting is not worth a line; a crash comes with the service's last words."""

@@ -39,6 +39,7 @@ async def _run(plan: Plan, path: Path | None, journal: Journal, reporter: Report
     with StopSignals() as signals:
         stack = Stack(plan, path, journal, reporter.state)
         try:
+            reporter.starting(plan)
             await stack.start()
             await _until_ready(stack, plan, reporter, signals.first)
             await signals.first.wait()

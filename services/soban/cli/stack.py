@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import grpc
 
@@ -18,7 +19,6 @@ from soban.cli.health import CHECK_METHOD, SERVING, check_request, check_status
 from soban.cli.journal import Journal
 from soban.cli.plan import SERVICES, Plan
 from soban.runtime.process import State, Supervisor
-from soban.runtime.server import first_of
 
 _PROBE_SECONDS = 1.0
 _STOP_MARGIN_SECONDS = 30.0
@@ -66,7 +66,12 @@ class Stack:
 
     async def wait_ready(self) -> float:
         """Returns the seconds until every service was ready. Raises Failure when one ended before it was."""
-        await first_of(self._all_ready(), self._one_failed())
+        ready = asyncio.create_task(self._all_ready())
+        try:
+            first: set[asyncio.Future[Any]] = {ready, self._failed}
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ready.cancel()
         if self._failed.done():
             await asyncio.sleep(_LAST_WORDS_SECONDS)
             raise self._failure(*self._failed.result())
@@ -95,9 +100,6 @@ class Stack:
     async def _all_ready(self) -> None:
         for service in self._services.values():
             await service.wait_for(State.RUNNING)
-
-    async def _one_failed(self) -> None:
-        await asyncio.shield(self._failed)
 
     async def _supervisor(self, name: str) -> Supervisor:
         return Supervisor(

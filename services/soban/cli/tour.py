@@ -18,7 +18,7 @@ from soban.cli.verdicts import action_name, action_style, highlighted, reason_of
 
 TIMEOUT = 60.0
 
-_GREETING = "안녕하세요, 오늘 하루 너무 힘들었어요."
+_GREETING = "오늘 하루 너무 힘들었어"
 # Nobody's: the check digit of this resident registration number fails, and such numbers were never given then.
 _PERSONAL = "제 주민번호는 900101-1234567이고 전화번호는 010-1234-5678이에요. 친구가 없어서 외로워요."
 _ABUSE = "야 이 씨발 새끼야, 꺼져."
@@ -37,34 +37,36 @@ class Tour:
         self._safety = open_channel(endpoints[SAFETY.name])
         self._tokenization = open_channel(endpoints[TOKENIZATION.name])
 
-    def run(self) -> None:
-        """Raises grpc.RpcError, OSError and Failure: nothing of it may fail."""
-        sections: tuple[tuple[str, str, Callable[[], None]], ...] = (
-            ("게이트웨이로 하는 대화", "A chat, streamed through the gateway over gRPC", self._chat),
-            (
-                "개인정보는 모델이 보기 전에 가립니다",
-                "Personal data is masked before the model sees it",
-                self._personal,
-            ),
-            ("욕설은 막고 이유를 말합니다", "Abuse is blocked, with the reason", self._abuse),
-            ("형태소 분석과 토큰 수", "Morphology, and tokens as the model counts them", self._morphology),
-            (
-                "같은 대화를 OpenAI HTTP API로",
-                "The same chat by the OpenAI HTTP API (server-sent events)",
-                self._openai,
-            ),
-            ("모든 서버의 상태", "Health of all servers", self._health),
-        )
-        for number, (korean, english, section) in enumerate(sections, 1):
-            self._console.write()
-            self._console.write(self._console.paint(f"{number}. {korean}", "bold", "cyan"))
-            self._console.write(self._console.paint(english, "dim"))
-            section()
+    def chats(self, began: float) -> None:
+        """Sections that need no morphology; `began` is when the stack was started, on the monotonic clock.
 
-    def close(self) -> None:
-        """Closes the connections."""
+        As `others`, it raises grpc.RpcError, OSError and Failure: nothing of it may fail.
+        """
+        self._section("1. 게이트웨이로 하는 대화", "A chat, streamed through the gateway over gRPC", self._chat)
+        self._dim(f"시작부터 첫 답까지 from start to first answer {time.monotonic() - began:.1f} s")
+        english = "Personal data is masked before the model sees it"
+        self._section("2. 개인정보는 모델이 보기 전에 가립니다", english, self._personal)
+        self._section("3. 욕설은 막고 이유를 말합니다", "Abuse is blocked, with the reason", self._abuse)
+
+    def others(self) -> None:
+        """Sections that need every server."""
+        self._section("4. 형태소 분석과 토큰 수", "Morphology, and tokens as the model counts them", self._morphology)
+        english = "The same chat by the OpenAI HTTP API (server-sent events)"
+        self._section("5. 같은 대화를 OpenAI HTTP API로", english, self._openai)
+        self._section("6. 모든 서버의 상태", "Health of all servers", self._health)
+
+    def __enter__(self) -> Tour:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         for channel in (self._gateway, self._safety, self._tokenization):
             channel.close()
+
+    def _section(self, korean: str, english: str, show: Callable[[], None]) -> None:
+        self._console.write()
+        self._console.write(self._console.paint(korean, "bold", "cyan"))
+        self._dim(english)
+        show()
 
     def _chat(self) -> None:
         timings = self._say(_GREETING).summary.timings
@@ -112,7 +114,7 @@ class Tour:
         self._console.write(self._said_by_person(_GREETING))
         self._console.write(self._console.paint("소반> ", "bold"), end="")
         began, pieces = time.monotonic(), 0
-        body = {"model": self.model, "messages": [{"role": "user", "content": _GREETING}]}
+        body = {"model": self.model, "messages": [{"role": "user", "content": _GREETING}], "temperature": 0}
         for piece in stream_chat(url, body, TIMEOUT):
             self._console.write(piece, end="")
             pieces += bool(piece)
@@ -129,7 +131,8 @@ class Tour:
         self._console.write(self._said_by_person(text))
         self._console.write(self._console.paint("소반> ", "bold"), end="")
         stream = AnswerStream(pb.ChatServiceStub(self._gateway), self._console, TIMEOUT)
-        answer = stream.run(pb.ChatRequest(model=self.model, messages=[text_message(pb.ROLE_USER, text)]))
+        message, greedy = text_message(pb.ROLE_USER, text), pb.GenerationOptions(temperature=0.0)
+        answer = stream.run(pb.ChatRequest(model=self.model, messages=[message], options=greedy))
         if not answer.texts:
             self._console.write()
         note_outcome(answer, self._console)
