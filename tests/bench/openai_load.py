@@ -23,7 +23,7 @@ async def measure(api: Api, request: Callable[[int], Mapping[str, Any]], streams
     samples: list[Sample] = []
     numbers = itertools.count()
     headers = {"Authorization": f"Bearer {api.key}"} if api.key else {}
-    async with aiohttp.ClientSession(headers=headers, connector=aiohttp.TCPConnector(limit=0)) as session:
+    async with aiohttp.ClientSession(headers=headers, connector=aiohttp.TCPConnector(limit=0, force_close=True)) as session:
 
         async def caller() -> None:
             while (number := next(numbers)) < requests:

@@ -193,7 +193,7 @@ def run(models: Sequence[str] = ("bundled", "smollm2"), rounds: int = 3, streams
     if "smollm2" in models:
         try:
             path = smollm2.path()
-        except smollm2.Unreachable as err:
+        except smollm2.Unavailable as err:
             print(f"\nLEFT OUT: SmolLM2, {err}")
             return
         asyncio.run(measure_subject(Subject("smollm2-135m", str(path), _ENGLISH, 48), rounds, streams))
