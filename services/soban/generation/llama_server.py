@@ -20,6 +20,9 @@ KEY_VARIABLE = "SOBAN_ENGINE_KEY"
 READY_PREFIX = '{"soban_engine":'
 
 _ERRORS_ONLY = 1
+# Most tokens of one step of all sequences. Every answer, and every cancelled one's slot, waits for the step under way;
+# on one core prompts ran as fast in steps of 64 as in llama.cpp's own of 2,048.
+_STEP_TOKENS = 64
 # Requests that are no generation (health, load) need threads of the HTTP server, too.
 _SPARE_HTTP_THREADS = 8
 
@@ -72,6 +75,7 @@ def _serve(plan: ServerPlan, key: str) -> Any:
     params.kv_unified = plan.unified
     params.cpuparams.n_threads = plan.threads
     params.cpuparams_batch.n_threads = plan.threads
+    params.n_batch = params.n_ubatch = max(_STEP_TOKENS, 2 * plan.parallel)
     params.n_threads_http = plan.parallel + _SPARE_HTTP_THREADS
     params.hostnames = ["127.0.0.1"]
     params.port = 0

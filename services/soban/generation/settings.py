@@ -25,5 +25,6 @@ class GenerationSettings(ServerSettings):
     """A stream without a sign of life for so long is given up."""
     engine_return_seconds: Annotated[float, Field(ge=0, le=600)] = 5.0
     """How long a request without text yet waits for an engine that died, to be sent once more."""
-    kv_cache_mib: Annotated[int, Field(ge=64)] = 2048
-    """Memory for the contexts of an embedded engine; `contextLength` and `parallel` of the model are fitted into it."""
+    kv_cache_mib: Annotated[int, Field(ge=64)] = 1024
+    """Memory for the contexts of an embedded engine, taken and cleared at its start (a second for each GiB or two).
+    `contextLength` and `parallel` of its model are fitted into it."""
