@@ -11,6 +11,9 @@ from soban.runtime.errors import DeadlineExceeded, EngineLost, Internal, SobanEr
 from soban.tokenization.analysis.cost import SHORT, WHOLE
 from soban.tokenization.analysis.texts import TextAnalysis, Workers, answer_margin
 
+_GROUP = 1_000
+"""Highest cost of texts that share a job: some ten milliseconds. Larger jobs keep a worker's caches warm."""
+
 _SHARED_FATE = (EngineLost, Internal)
 """What one text of a job does to the others in it."""
 
@@ -54,18 +57,29 @@ class Batch:
         return self._response
 
     def _grouped(self) -> Iterator[tuple[int, list[str], int]]:
-        """Number of the first, texts, cost: neighbours that together are a short job, and everything else by itself."""
+        """Number of the first, texts, cost: neighbours that share a job, and everything else by itself."""
+        costs = [self._cost(number, text) for number, text in enumerate(self._texts)]
+        most = self._most_in_a_group(sum(costs))
         group: list[str] = []
         cost = 0
-        for number, text in enumerate(self._texts):
-            own = self._analysis.cost_of(text) if len(text) <= WHOLE and number not in self._refused else SHORT
-            if group and cost + own > SHORT:
+        for number, (text, own) in enumerate(zip(self._texts, costs, strict=True)):
+            if group and cost + own > most:
                 yield number - len(group), group, cost
                 group, cost = [], 0
             group.append(text)
             cost += own
         if group:
             yield len(self._texts) - len(group), group, cost
+
+    def _cost(self, number: int, text: str) -> int:
+        """Of what is not analysed with others, more than a group may have."""
+        if number in self._refused or len(text) > WHOLE:
+            return _GROUP + 1
+        return self._analysis.cost_of(text)
+
+    def _most_in_a_group(self, total: int) -> int:
+        """So much that every worker gets two groups of a small batch."""
+        return max(SHORT, min(_GROUP, total // (2 * self._workers.parallel)))
 
     def _begin(self, first: int, texts: list[str], cost: int) -> _Part:
         if first in self._refused:

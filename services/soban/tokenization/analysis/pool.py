@@ -50,6 +50,11 @@ class WorkerPool:
         await self._nursery.start()
         await self._until_complete(ended)
 
+    @property
+    def parallel(self) -> int:
+        """How many long jobs are done at the same time; one worker is kept for short ones."""
+        return max(1, self._size - 1)
+
     def submit(self, caller: Hashable, job: Job, cost: int) -> asyncio.Future[bytes]:
         """The future answer, an encoded `AnalyzeBatchResponse`; cost is in characters of usual prose.
 

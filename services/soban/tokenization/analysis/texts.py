@@ -23,6 +23,10 @@ _IN_FLIGHT = 8
 class Workers(Protocol):
     """Who does the jobs; `WorkerPool` is one."""
 
+    @property
+    def parallel(self) -> int:
+        """How many long jobs are done at the same time."""
+
     def submit(self, caller: Hashable, job: Job, cost: int) -> asyncio.Future[bytes]:
         """The future answer."""
 
