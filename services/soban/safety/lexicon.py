@@ -53,9 +53,9 @@ def lexicon_rules(entries: Iterable[Entry]) -> list[LexiconRule]:
             innocent.append(entry.word)
         else:
             words.setdefault(_begin_of(entry), []).append(entry.word)
-            with_signs += [entry.word] * (entry.before in ("", WORD_BEGIN) and _begin_of(entry) in ("", WORD_BEGIN))
+            with_signs += [entry.word] if _can_begin_word(entry) else []
     words[WORD_BEGIN] = with_signs
-    gaps = {before: GAP for before in (WORD_BEGIN, _INITIALS_BEGIN)}
+    gaps = dict.fromkeys((WORD_BEGIN, _INITIALS_BEGIN), GAP)
     return [
         LexiconRule(WordTree(found + _beside(found, innocent), before, gaps.get(before, "")))
         for before, found in words.items()
@@ -69,6 +69,11 @@ def _begin_of(entry: Entry) -> str:
     if is_initials(entry.word.text[0]):
         return _INITIALS_BEGIN
     return entry.before
+
+
+def _can_begin_word(entry: Entry) -> bool:
+    """Whether it is found at the begin of a word of the text, whatever stands before that."""
+    return _begin_of(entry) in ("", WORD_BEGIN) or entry.before.startswith("(?<!")
 
 
 def _beside(words: Iterable[Word], innocent: Iterable[Word]) -> list[Word]:

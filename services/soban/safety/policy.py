@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from typing import Any, Final
 
@@ -26,29 +24,29 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _VERSION_LENGTH = 12
 
 
-@dataclass(frozen=True)
 class Policy:
     """One policy. `version` is the hash of what it decides, `source` its YAML."""
 
-    name: str
-    settings: PolicySettings
-    source: str
-    version: str
-
-    @classmethod
-    def of(cls, name: str, settings: PolicySettings, source: str) -> Policy:
-        """With the version that its content gives."""
+    def __init__(self, name: str, settings: PolicySettings, source: str) -> None:
+        self.name = name
+        self.settings = settings
+        self.source = source
         content = json.dumps(settings.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
-        return cls(name, settings, source, hashlib.sha256(content.encode()).hexdigest()[:_VERSION_LENGTH])
+        self.version = hashlib.sha256(content.encode()).hexdigest()[:_VERSION_LENGTH]
+        self._decisions = {
+            (direction, role): self._decide(direction, role) for direction in Direction for role in (None, *Role)
+        }
 
     @property
     def mode(self) -> Mode:
         """How it treats what it finds."""
         return Mode[self.settings.mode.upper()]
 
-    @lru_cache(maxsize=16)  # noqa: B019 - policies live as long as the server, and there are ten combinations
     def decisions(self, direction: Direction, role: Role | None = None) -> Decisions:
         """What it does in this direction with texts of this author."""
+        return self._decisions[direction, role]
+
+    def _decide(self, direction: Direction, role: Role | None) -> Decisions:
         wanted = {category: self._action(category, direction, role) for category in CATEGORIES}
         observes = self.mode is Mode.OBSERVE
         return Decisions(wanted, dict.fromkeys(wanted, Action.ALLOW) if observes else wanted)
@@ -67,7 +65,7 @@ class Policies:
         self._by_name = {name: _shipped(name) for name in _SHIPPED}
         self._by_name |= {name: _configured(name, raw) for name, raw in (configured or {}).items()}
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Policy]:
         return iter(sorted(self._by_name.values(), key=lambda policy: policy.name))
 
     def get(self, name: str, field: str) -> Policy:
@@ -88,7 +86,7 @@ def _fits(rule: RuleSettings, category: str, direction: Direction, role: Role | 
 
 def _shipped(name: str) -> Policy:
     source = resources.files(__package__).joinpath("policies", f"{name}.yaml").read_text(encoding="utf-8")
-    return Policy.of(name, validate(PolicySettings, parse(source, name), f"policies.{name}"), source)
+    return Policy(name, validate(PolicySettings, parse(source, name), f"policies.{name}"), source)
 
 
 def _configured(name: str, raw: Any) -> Policy:
@@ -96,4 +94,4 @@ def _configured(name: str, raw: Any) -> Policy:
     if _NAME.fullmatch(name) is None:
         raise ConfigError(path, "a policy's name has lower-case letters, digits, '-' and '_', at most 64 of them")
     settings = validate(PolicySettings, raw, path)
-    return Policy.of(name, settings, yaml.safe_dump(raw, allow_unicode=True, sort_keys=False))
+    return Policy(name, settings, yaml.safe_dump(raw, allow_unicode=True, sort_keys=False))

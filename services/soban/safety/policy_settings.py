@@ -49,7 +49,7 @@ class PolicySettings(Section):
 
     description: Description = Description()
     mode: Literal["strict", "balanced", "observe"] = "balanced"
-    rules: Annotated[tuple[RuleSettings, ...], Field(min_length=1)]
+    rules: Annotated[list[RuleSettings], Field(min_length=1)]
     fail_open: bool = False
     """Whether text passes when a stage of checking cannot run."""
 

@@ -18,8 +18,8 @@ LAUGHTER: Final = "ㅋㅎ"
 INITIALS: Final = "ㄱ-ㅊㅌ-ㅍ"
 """All consonants but those that people laugh with."""
 
-WORD_BEGIN: Final = f"(?<![{HANGUL}])"
-"""Lookbehind: no Hangul stands before."""
+WORD_BEGIN: Final = f"(?<![{HANGUL}0-9])"
+"""Lookbehind: neither Hangul stands before nor a number (8등신, 2시발 열차)."""
 
 _PATTERN = re.compile(r"(?:\((.+?)\))?(\^?)(.+?)([$*]?)")
 _TOKEN = re.compile(r"\[([^]]+)\]|(.)")

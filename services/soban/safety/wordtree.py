@@ -34,7 +34,10 @@ class _Node:
 
 
 class WordTree:
-    """Words that begin in one way: `before` is a lookbehind (4 characters at most), `gap` may stand between two letters."""
+    """Words that begin in one way: behind the lookbehind `before`, with `gap` allowed between two letters.
+
+    The lookbehind takes at most 4 characters.
+    """
 
     def __init__(self, words: Iterable[Word], before: str = "", gap: str = "") -> None:
         self._root = _Node()
@@ -73,34 +76,35 @@ class _Branch:
 
     def __init__(self, node: _Node, before: str, gap: str) -> None:
         writer = _Writer(gap)
-        self.match = re.compile(before + writer.write(node)).match
+        self.match = re.compile(before + writer.write(node, first=True)).match
         self.words = writer.words
 
 
 class _Writer:
     """Writes a tree as a regular expression with an empty group for each word, in the order of `words`.
 
-    Wherever the text may be over, its end matches as well.
+    Wherever the text may be over, its end matches as well. Of the first letter the final consonant is not taken off: a
+    stream must not wait behind every 다 for a ㄱ that would make it the begin of 닥.
     """
 
     def __init__(self, gap: str) -> None:
         self.words: list[Word] = []
         self._gap = gap
 
-    def write(self, node: _Node, gap: str = "") -> str:
+    def write(self, node: _Node, gap: str = "", *, first: bool = False) -> str:
         """Longer words come before their own begin."""
         ways = []
         if node.children:
             # A syllable with a final consonant comes before the same without it, whose letters it begins with.
             letters = sorted(node.children.items(), reverse=True)
-            branches = [self._letter(char) + self.write(child, self._gap) for char, child in letters]
+            branches = [self._letter(char, first) + self.write(child, self._gap) for char, child in letters]
             ways.append(f"{gap}(?:{'|'.join([*branches, _END])})")
         for word in sorted(node.words, key=lambda word: not word.behind):
             self.words.append(word)
             ways.append(f"{word.behind}()")
         return f"(?:{'|'.join(ways)})"
 
-    def _letter(self, char: str) -> str:
+    def _letter(self, char: str, first: bool) -> str:
         """The letter in every way it can be encoded."""
         if char.isascii() and char.isalpha():
             return f"[{char.lower()}{char.upper()}]"
@@ -109,7 +113,7 @@ class _Writer:
             return re.escape(char)
         tail = f"(?:[{letters.tail}]|{_END})" if letters.tail else ""
         apart = f"[{letters.lead}](?:[{letters.vowel}]{tail}|{_END})"
-        return f"(?:{char}|{letters.open}{tail}|{apart})" if tail else f"(?:{char}|{apart})"
+        return f"(?:{char}|{letters.open}{tail}|{apart})" if tail and not first else f"(?:{char}|{apart})"
 
 
 def _by_lead(root: _Node) -> dict[str, _Node]:
@@ -130,20 +134,24 @@ def _begins(root: _Node) -> dict[str, set[str]]:
     begins: dict[str, set[str]] = {}
     for letter, node in root.children.items():
         after = {char for second in node.children for char, _ in _forms(second)} | ({""} if node.words else set())
-        for first, rest in _forms(letter):
+        for first, rest in _forms(letter, splits=False):
             begins.setdefault(first, set()).update({rest[0], rest[0].upper()} if rest else after)
     return dict(sorted(begins.items()))
 
 
-def _forms(char: str) -> list[tuple[str, str]]:
-    """First character and rest of every way in which a letter can be encoded."""
+def _forms(char: str, *, splits: bool = True) -> list[tuple[str, str]]:
+    """First character and rest of every way in which a letter can be encoded.
+
+    With `splits` also a syllable beside its final consonant.
+    """
     if char.isascii():
         return [(char.lower(), ""), (char.upper(), "")]
     letters = letters_of(char)
     if letters is None:
         return [(char, "")]
     apart = [(lead, vowel) for lead in letters.lead for vowel in letters.vowel]
-    return [(char, ""), *((letters.open, tail) for tail in letters.tail), *apart]
+    split = [(letters.open, tail) for tail in letters.tail] if splits else []
+    return [(char, ""), *split, *apart]
 
 
 def _trigger(begins: dict[str, set[str]], gap: str) -> str:
