@@ -162,18 +162,32 @@ async def test_jobs_wait_for_a_worker() -> None:
     assert await waiting == b"A"
 
 
-async def test_a_worker_that_dies_takes_one_job_along() -> None:
-    """What it had not begun goes to others, in front."""
+async def test_the_jobs_of_a_worker_that_dies_go_to_others() -> None:
+    """In their order, before what waits."""
     room = Room(1)
-    lost, kept = room.submit("a", 1), room.submit("b", 1)
+    answers = [room.submit("a", 1), room.submit("b", 1)]
     room.submit("c", SHORT)
+    room.submit("d", 1)
     room.scheduler.left(room.seats[0])
-    with pytest.raises(EngineLost):
-        await lost
     room.join()
-    assert room.sent[1] == "bc"
+    assert room.sent == ["abc", "abc"]
+    room.answer(1, b"A")
     room.answer(1, b"B")
-    assert await kept == b"B"
+    assert await asyncio.gather(*answers) == [b"A", b"B"]
+
+
+async def test_a_job_that_kills_two_workers_fails() -> None:
+    """What it had not begun does not."""
+    room = Room(1)
+    deadly, harmless = room.submit("a", 1), room.submit("b", 1)
+    room.scheduler.left(room.seats[0])
+    room.join()
+    room.scheduler.left(room.seats[1])
+    with pytest.raises(EngineLost):
+        await deadly
+    room.join()
+    room.answer(2, b"B")
+    assert await harmless == b"B"
 
 
 async def test_a_failed_job_is_our_bug() -> None:

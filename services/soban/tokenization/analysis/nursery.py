@@ -23,7 +23,7 @@ from soban.tokenization.analyzer import Analyzer
 _logger = logging.getLogger(__name__)
 
 _EXIT_NO_SERVICE = 3
-_SOON = 1.0
+_SOON = 0.2
 """Seconds. What ends sooner than this after its start is replaced no sooner than this."""
 
 

@@ -20,6 +20,10 @@ from soban.tokenization.analysis.job import Job, Outcome
 _AHEAD = SHORT
 """Cost of the jobs that are sent to a worker ahead of time, at most by one job."""
 
+_DEATHS = 2
+"""Workers that may die over a job: the first death may have had another cause."""
+_SETTLING_SECONDS = 0.05
+
 
 @dataclass(slots=True)
 class Ticket:
@@ -29,6 +33,8 @@ class Ticket:
     job: Job
     cost: int
     answer: asyncio.Future[bytes]
+    deaths: int = 0
+    """Workers that died over it."""
 
     @property
     def long(self) -> bool:
@@ -85,15 +91,17 @@ class Scheduler:
         return seat
 
     def left(self, seat: Seat) -> None:
-        """A worker died. The job that it worked on fails, the jobs after it go to others."""
+        """A worker died. Its jobs go to others; the one that it worked on fails if it was not the first to die so."""
         self._seats.remove(seat)
         if seat.sent:
-            lost = seat.sent.popleft()
-            _fail(lost, EngineLost("the process that analysed this text ended; the text may be the cause"))
-        while seat.sent:
-            ticket = seat.sent.pop()
-            self._queue_of(ticket).put_back(ticket.caller, ticket)
-        self._hand_out()
+            seat.sent[0].deaths += 1
+        for ticket in reversed(seat.sent):
+            if ticket.deaths >= _DEATHS:
+                _fail(ticket, EngineLost("the process that analysed this text ended; the text may be the cause"))
+            else:
+                self._queue_of(ticket).put_back(ticket.caller, ticket)
+        # Workers often die together, and each is noticed by itself.
+        asyncio.get_running_loop().call_later(_SETTLING_SECONDS, self._hand_out)
 
     def answered(self, seat: Seat, outcome: Outcome, answer: bytes) -> None:
         """A worker finished its oldest job."""
