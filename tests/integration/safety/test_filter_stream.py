@@ -160,7 +160,7 @@ async def test_what_a_stream_may_not_do(served: Served) -> None:
         ([CONFIG, end(-1)], InvalidField, "end.lane"),
         ([CONFIG, end(), text("더")], InvalidField, "text.lane"),
         ([CONFIG, text("a" * 4_000_001)], TextTooLong, "text.text"),
-        ([pb.FilterRequest(config=pb.FilterConfig(policy="없음"))], PolicyNotFound, "config.policy"),
+        ([pb.FilterRequest(config=pb.FilterConfig(policy="없음"))], PolicyNotFound, None),
         ([pb.FilterRequest(config=pb.FilterConfig(vault="x"))], NotBuilt, None),
     ]
     for requests, kind, field in cases:
