@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import secrets
 import sys
 import time
@@ -20,7 +21,8 @@ from soban.runtime.process import State, Supervisor
 
 _logger = logging.getLogger(__name__)
 
-_LAST_LINES = 20
+_LAST_LINES = 50
+_ERROR_LINE = re.compile(r"[\d.]+ E (.*)")
 _STOP_SECONDS = 5.0
 _RETRY_SECONDS = 1.0
 
@@ -104,8 +106,10 @@ class EmbeddedReplica:
         self._address = None
 
     def _failed(self, what: str) -> ConfigError:
-        said = next((line for line in reversed(self._lines) if line.strip()), "")
-        return ConfigError(f"models.{self._name}.url", f"{what}{': ' if said else ''}{said}")
+        """llama.cpp's first error is the cause; what follows are its consequences."""
+        errors = (found.group(1) for line in self._lines if (found := _ERROR_LINE.match(line)))
+        said = next(errors, self._lines[-1] if self._lines else "no word from it")
+        return ConfigError(f"models.{self._name}.url", f"{what}: {said}")
 
 
 def _in_loop(loop: asyncio.AbstractEventLoop, hear: Callable[[str], None], line: str) -> None:

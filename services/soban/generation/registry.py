@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import NamedTuple
 
 from aiohttp import ClientSession
@@ -22,6 +23,7 @@ from soban.generation.replica import Replica
 from soban.generation.served import ServedModel
 from soban.generation.settings import GenerationSettings
 from soban.generation.sizing import layout_of, usable_cores
+from soban.runtime.config import ConfigError
 from soban.runtime.errors import ModelNotFound, NotBuilt
 from soban.runtime.settings import ModelConfig
 
@@ -102,6 +104,9 @@ class Registry:
         """The replica, and the licence of its weights where the file tells."""
         if config.address is not None:
             return RemoteReplica(name, config.address), ""
+        if find_spec("xllamacpp") is None:
+            text = "an embedded engine needs xllamacpp: install soban[engine], or give the address of a running engine"
+            raise ConfigError(f"models.{name}", text)
         file = await find_model(name, config.url)
         layout = layout_of(config, file.header, self._settings.kv_cache_mib, usable_cores())
         plan = ServerPlan(

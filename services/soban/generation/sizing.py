@@ -15,6 +15,7 @@ _UNKNOWN_CONTEXT = 4096
 # Enough for a system prompt and some turns of a chat; below it sequences share one cache instead.
 _SMALLEST_OWN_CONTEXT = 1024
 _CONTEXT_STEP = 256
+_INT32 = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ def layout_of(model: ModelConfig, header: GgufHeader, kv_cache_mib: int, cores: 
     wanted = model.context_length or header.context_length or _UNKNOWN_CONTEXT
     threads = model.threads or max(1, cores - 1)
     room = kv_cache_mib * MIB // header.kv_bytes_per_token if header.kv_bytes_per_token else wanted * model.parallel
+    room = min(room, _INT32)
     own = room // model.parallel // _CONTEXT_STEP * _CONTEXT_STEP
     if wanted <= own:
         return Layout(model.parallel, wanted * model.parallel, unified=False, threads=threads)

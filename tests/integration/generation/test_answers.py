@@ -181,7 +181,7 @@ async def test_a_file_that_llama_cpp_cannot_load_names_its_key(tmp_path: Path) -
         async with serving(str(broken)):
             pass
     assert caught.value.path == "models.ko.url"
-    assert "cannot load" in caught.value.message
+    assert "model is corrupted or incomplete" in caught.value.message
 
 
 async def test_a_real_model_answers(smollm2_path: Path) -> None:

@@ -83,11 +83,12 @@ def _call(function: dict[str, str], **first: Any) -> dict[str, Any]:
 
 TOOL_CALL = (
     ROLE
-    + delta(_call({"name": "weather", "arguments": ""}, id="call_1", type="function"), 4)
-    + delta(_call({"arguments": '{"city":'}), 7)
-    + delta(_call({"arguments": '"서울"}'}), 9)
+    + delta(_call({"name": "weather", "arguments": "{"}, id="tt1iiGPjbbz5LhHLf", type="function"), 13)
+    + delta(_call({"arguments": '"city":'}), 21)
+    + delta(_call({"arguments": '"서울'}), 30)
+    + delta(_call({"arguments": '"}'}), 31)
     + finish("tool_calls")
-    + usage(80, 12, 0)
+    + usage(230, 37, 0)
     + DONE
 )
 

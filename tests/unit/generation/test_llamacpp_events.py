@@ -117,7 +117,7 @@ def test_tool_calls_come_in_pieces() -> None:
     """Id and name with the first."""
     pieces = read(recorded.TOOL_CALL, cuts=[len(recorded.ROLE) + 500])
     deltas = [delta for piece in pieces for delta in piece.tool_calls]
-    assert [(delta.id, delta.name) for delta in deltas] == [("call_1", "weather"), ("", ""), ("", "")]
+    assert [(delta.id, delta.name) for delta in deltas] == [("tt1iiGPjbbz5LhHLf", "weather"), *[("", "")] * 3]
     assert "".join(delta.arguments for delta in deltas) == '{"city":"서울"}'
     assert finished(recorded.TOOL_CALL).reason == pb.FINISH_REASON_TOOL_CALLS
 

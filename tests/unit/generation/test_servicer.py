@@ -67,7 +67,7 @@ async def test_a_unary_call_collects_the_same(llama: FakeLlama, service: Service
         llama.scripts = [streaming(recorded.TOOL_CALL)]
         answer = await running.stub.Generate(ask(tools=[pb.Tool(name="weather")]), timeout=10)
         assert list(answer.choices[0].tool_calls) == [
-            pb.ToolCall(id="call_1", name="weather", arguments='{"city":"서울"}')
+            pb.ToolCall(id="tt1iiGPjbbz5LhHLf", name="weather", arguments='{"city":"서울"}')
         ]
         assert answer.choices[0].finish_reason == pb.FINISH_REASON_TOOL_CALLS
 

@@ -35,6 +35,8 @@ def header(context: int, kv_kib: int) -> GgufHeader:
         (header(8192, 22), {"parallel": 4, "context_length": 4096}, 4 * 4096, False),
         # Nothing known.
         (header(0, 0), {"parallel": 2}, 2 * 4096, False),
+        # llama.cpp counts in 32 bits.
+        (header(2**20, 0), {"parallel": 4096}, 4096 * 524_032, False),
     ],
 )
 def test_contexts_fit_into_the_memory(told: GgufHeader, model: dict[str, Any], context: int, unified: bool) -> None:
