@@ -89,6 +89,7 @@ async def test_time_that_runs_out_is_the_error_of_what_is_not_done() -> None:
     response = await analyze(workers, [SHORT, LONG, LONG], remaining=0.2)
     assert [result.WhichOneof("result") for result in response.results] == ["response", "error", "error"]
     assert response.results[1].error.reason == "DEADLINE_EXCEEDED"
+    await asyncio.sleep(0.01)
     assert all(future.done() for future in workers.futures)
 
 
@@ -103,3 +104,11 @@ async def test_a_caller_that_leaves_takes_its_jobs_along() -> None:
     await asyncio.sleep(0.01)
     assert workers.withdrawn
     assert all(future.cancelled() for future in workers.futures)
+
+
+async def test_only_some_long_texts_are_cut_at_a_time() -> None:
+    """However many a batch has."""
+    workers = InlineWorkers(before=lambda _: False)
+    response = await analyze(workers, [LONG] * 50, remaining=0.2)
+    assert {result.error.reason for result in response.results} == {"DEADLINE_EXCEEDED"}
+    assert len(workers.jobs) <= 4 * 8

@@ -142,6 +142,12 @@ def test_tokens_around_a_text_stand_for_no_part_of_it() -> None:
     assert (tokenizer.adds_bos, tokenizer.adds_eos) == (True, True)
 
 
+def test_runs_of_spaces_may_be_added_tokens() -> None:
+    """As in Gemma, where they are written like the others."""
+    spaced = read_token_bytes({"가": 0}, {1: "▁▁", 2: "<bos>"}, {"type": "Replace"})
+    assert spaced.decode([2, 1, 0]) == ("<bos>  가", b"")
+
+
 def test_counts_are_those_of_the_encodings() -> None:
     """Without making lists of ids."""
     encoded = BYTE_LEVEL.encode(SENTENCES)

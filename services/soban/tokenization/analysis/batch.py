@@ -14,6 +14,9 @@ from soban.tokenization.analysis.texts import TextAnalysis, Workers, answer_marg
 _GROUP = 1_000
 """Highest cost of texts that share a job: some ten milliseconds. Larger jobs keep a worker's caches warm."""
 
+_LONG_AT_ONCE = 4
+"""Long texts that are cut at the same time: each has slices enough for some workers."""
+
 _SHARED_FATE = (EngineLost, Internal)
 """What one text of a job does to the others in it."""
 
@@ -40,21 +43,28 @@ class Batch:
         self._refused = refused
         self._response = pb.AnalyzeBatchResponse()
         self._end: float | None = None
+        self._late = False
+        self._parts: list[_Part] = []
+        self._long = asyncio.Semaphore(_LONG_AT_ONCE)
 
     async def analyze(self, remaining: float | None) -> pb.AnalyzeBatchResponse:
         """One result for each text, in order. `remaining` is in seconds; what is not done by then has that error."""
         if remaining is not None:
             self._end = asyncio.get_running_loop().time() + remaining - answer_margin(remaining)
-        parts = [self._begin(*group) for group in self._grouped()]
+        self._parts = [self._begin(*group) for group in self._grouped()]
         try:
-            for part in parts:
+            for part in self._parts:
                 await self._add(part)
         finally:
-            self._workers.withdraw(self)
-            for part in parts:
-                if part.work is not None:
-                    part.work.cancel()
+            self._give_up()
         return self._response
+
+    def _give_up(self) -> None:
+        """Nothing that is not done will be waited for."""
+        self._workers.withdraw(self)
+        for part in self._parts:
+            if part.work is not None:
+                part.work.cancel()
 
     def _grouped(self) -> Iterator[tuple[int, list[str], int]]:
         """Number of the first, texts, cost: neighbours that share a job, and everything else by itself."""
@@ -85,27 +95,37 @@ class Batch:
         if first in self._refused:
             return _Part(first, texts, None, self._refused[first])
         if len(texts[0]) > WHOLE:
-            return _Part(first, texts, asyncio.create_task(self._analysis.analyze(texts[0], None)))
+            return _Part(first, texts, asyncio.create_task(self._analyze_long(texts[0])))
         return _Part(first, texts, self._analysis.submit(self, texts, cost))
 
+    async def _analyze_long(self, text: str) -> pb.AnalyzeResponse:
+        async with self._long:
+            return await self._analysis.analyze(text, None)
+
     async def _add(self, part: _Part) -> None:
-        error = part.refusal
-        try:
-            if part.work is not None:
-                async with asyncio.timeout_at(self._end):
-                    self._take(await part.work)
-        except TimeoutError:
-            error = DeadlineExceeded("the deadline passed before this text was analysed")
-        except SobanError as err:
-            error = err
-        if error is None:
-            return
+        error = await self._outcome(part)
         if isinstance(error, _SHARED_FATE) and len(part.texts) > 1:
             for number, text in enumerate(part.texts, part.first):
                 await self._add(self._begin(number, [text], self._analysis.cost_of(text)))
-            return
-        for number, _ in enumerate(part.texts, part.first):
-            self._response.results.add().error.CopyFrom(_item_error(error, number))
+        elif error is not None:
+            for number, _ in enumerate(part.texts, part.first):
+                self._response.results.add().error.CopyFrom(_item_error(error, number))
+
+    async def _outcome(self, part: _Part) -> SobanError | None:
+        """Takes the answer, or tells why there is none."""
+        late = DeadlineExceeded("the deadline passed before this text was analysed")
+        if part.work is None or (self._late and not part.work.done()):
+            return part.refusal or late
+        try:
+            async with asyncio.timeout_at(self._end):
+                self._take(await part.work)
+        except TimeoutError:
+            self._late = True
+            self._give_up()
+            return late
+        except SobanError as err:
+            return err
+        return None
 
     def _take(self, answer: bytes | pb.AnalyzeResponse) -> None:
         if isinstance(answer, bytes):

@@ -66,7 +66,7 @@ class TokenBytes:
 
 
 def read_token_bytes(vocabulary: Mapping[str, int], added: Mapping[int, str], decoder: Any) -> TokenBytes:
-    """For a vocabulary and its added tokens, which stand for themselves.
+    """For a vocabulary and its added tokens, which in byte-level ones stand for themselves.
 
     `decoder` is that part of a tokenizer.json: it says whether the others are byte-level BPE (the alphabet of GPT-2) or
     SentencePiece (a border of words for a space, `<0xEA>` for a byte).
@@ -78,7 +78,7 @@ def read_token_bytes(vocabulary: Mapping[str, int], added: Mapping[int, str], de
     for token, number in vocabulary.items():
         pieces[number] = _byte_level(token, alphabet) if byte_level else _sentencepiece(token)
     for number, token in added.items():
-        pieces[number] = token.encode()
+        pieces[number] = token.encode() if byte_level else _sentencepiece(token)
     return TokenBytes(pieces, any(map(_drops_first_space, decoders)))
 
 
