@@ -25,7 +25,6 @@ _MENDS = {
     "SERVICE_UNREACHABLE": "see: soban health",
     "ENGINE_LOST": "send it again; the engine is being restarted",
     "DEADLINE_EXCEEDED": "give it longer with --timeout",
-    "NOT_BUILT": "this release does not have it",
 }
 
 

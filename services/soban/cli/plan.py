@@ -15,6 +15,7 @@ from soban.gateway.settings import GatewaySettings
 from soban.generation.settings import GenerationSettings
 from soban.runtime.config import Config, ConfigError, load_config, parse, validate
 from soban.runtime.settings import ConfigFile, ServerSettings
+from soban.safety.policy import Policies
 from soban.safety.settings import SafetySettings
 from soban.tokenization.settings import TokenizationSettings
 
@@ -60,7 +61,7 @@ class Plan:
 def make_plan(path: Path | None, model: str | None = None) -> Plan:
     """Reads, checks and completes a configuration; without a file every default holds. Raises Failure."""
     try:
-        load_config(path)
+        Policies(load_config(path).policies)
         given = parse(path.read_text(encoding="utf-8"), str(path)) if path else {}
         data = copy.deepcopy(given)
         if model is not None:

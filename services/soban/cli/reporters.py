@@ -13,9 +13,9 @@ from soban.cli.plan import Plan
 from soban.runtime.process import State
 
 _WORDS = {
-    State.STARTING: "starting",
+    State.STARTING: "starts again",
     State.RUNNING: "ready",
-    State.BACKOFF: "ended, restarts soon",
+    State.BACKOFF: "ended",
     State.STOPPED: "stopped",
 }
 _STOPPING = "멈추는 중, 답하던 것은 마칩니다 · stopping; running answers may end (Ctrl-C again hurries)"
@@ -88,14 +88,16 @@ class PersonReporter:
     def __init__(self, console: Console, journal: Journal) -> None:
         self._console = console
         self._journal = journal
+        self._seen: set[str] = set()
 
     def starting(self, plan: Plan) -> None:
         """With what is to be served."""
         self._console.write(f"시작하는 중 · starting ({', '.join(plan.config.models)})")
 
     def state(self, service: str, state: State, seconds: float) -> None:
-        """Starting is not worth a line; a crash comes with the service's last words."""
-        if state is State.STARTING:
+        """The first start is not worth a line; a crash comes with the service's last words."""
+        if state is State.STARTING and service not in self._seen:
+            self._seen.add(service)
             return
         style = {State.RUNNING: "green", State.BACKOFF: "red"}.get(state, "dim")
         self._console.write(f"  {service:<13} {self._console.paint(_WORDS[state], style)}  {seconds:.1f} s")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,7 @@ _STILL_WAITING_SECONDS = 20.0
 def run_stack(config: Path | None, model: str | None, logs: str | None, as_json: bool, console: Console) -> int:
     """Starts, waits for a signal, stops. Raises Failure."""
     exit_with_parent()
+    logging.getLogger("soban").addHandler(logging.NullHandler())  # the reporter tells what a person has to know
     plan = make_plan(config, model)
     try:
         journal = Journal(logs, console.err)

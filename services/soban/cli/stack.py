@@ -7,13 +7,13 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import grpc
 
+from soban.cli.client import channel_options
 from soban.cli.failure import EXIT_FAILED, EXIT_USAGE, Failure
 from soban.cli.health import CHECK_METHOD, SERVING, check_request, check_status
 from soban.cli.journal import Journal
@@ -52,7 +52,6 @@ class Stack:
         self._journal = journal
         self._on_state = on_state
         self._began = 0.0
-        self._channels = AsyncExitStack()
         self._services: dict[str, Supervisor] = {}
         self._was_ready: set[str] = set()
         self._failed: asyncio.Future[tuple[str, int]] = asyncio.get_running_loop().create_future()
@@ -61,7 +60,7 @@ class Stack:
         """Starts all of them and returns at once."""
         self._began = time.monotonic()
         for name in SERVICES:
-            self._services[name] = await self._supervisor(name)
+            self._services[name] = self._supervisor(name)
             await self._services[name].start()
 
     async def wait_ready(self) -> float:
@@ -85,7 +84,6 @@ class Stack:
             await asyncio.gather(*(self._services[name].stop(self._grace(name)) for name in group))
         hurrying.cancel()
         await asyncio.gather(hurrying, return_exceptions=True)
-        await self._channels.aclose()
 
     @property
     def waiting(self) -> list[str]:
@@ -101,31 +99,16 @@ class Stack:
         for service in self._services.values():
             await service.wait_for(State.RUNNING)
 
-    async def _supervisor(self, name: str) -> Supervisor:
+    def _supervisor(self, name: str) -> Supervisor:
+        address = self._plan.address(name)
         return Supervisor(
             self._command(name, self._config_path),
             name=name,
-            probe=await self._probe(name),
+            probe=lambda: _is_ready(address),
             on_exit=lambda code: self._ended(name, code),
             on_state=lambda state: self._entered(name, state),
             sink=self._journal.sink(name),
         )
-
-    async def _probe(self, name: str) -> Callable[[], Awaitable[bool]]:
-        """Asks `ready` of the service. Reconnects fast: by default gRPC waits a second after the first refusal."""
-        options = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.min_reconnect_backoff_ms", 100)]
-        options += [("grpc.max_reconnect_backoff_ms", 300), ("grpc.enable_http_proxy", 0)]
-        channel = grpc.aio.insecure_channel(self._plan.address(name), options=options)
-        await self._channels.enter_async_context(channel)
-        check = channel.unary_unary(CHECK_METHOD, request_serializer=check_request, response_deserializer=check_status)
-
-        async def ready() -> bool:
-            try:
-                return bool(await check("ready", timeout=_PROBE_SECONDS) == SERVING)
-            except grpc.aio.AioRpcError:
-                return False
-
-        return ready
 
     def _entered(self, name: str, state: State) -> None:
         if state is State.RUNNING:
@@ -151,3 +134,13 @@ class Stack:
         for pid in self.pids.values():
             if pid is not None:
                 os.kill(pid, signal.SIGTERM)
+
+
+async def _is_ready(address: str) -> bool:
+    """Whether the server there calls itself ready. A new channel each time waits for no reconnection."""
+    async with grpc.aio.insecure_channel(address, options=channel_options(address)) as channel:
+        check = channel.unary_unary(CHECK_METHOD, request_serializer=check_request, response_deserializer=check_status)
+        try:
+            return bool(await check("ready", timeout=_PROBE_SECONDS) == SERVING)
+        except grpc.aio.AioRpcError:
+            return False

@@ -65,18 +65,22 @@ class Up:
 
 @contextmanager
 def up(*argv: str) -> Iterator[Up]:
-    """Ready when entered, and gone afterwards with everything that it started."""
+    """Ready when entered. What still runs at the end gets Ctrl-C, and has to end cleanly with all that it started."""
     command = [*SOBAN, "up", "--json", *(argv or ("-c", str(FREE_PORTS)))]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     running = Up(process)
     try:
         running.endpoints = running.until(event="ready")["endpoints"]
         yield running
+        if process.poll() is None:
+            family = running.family()
+            running.signal(signal.SIGINT)
+            assert running.until(event="stopped")
+            assert running.wait() == 0
+            assert eventually(lambda: none_left(family))
     finally:
-        family = running.family() if process.poll() is None else []
         process.kill()
         process.communicate()
-        psutil.wait_procs(family, timeout=20)
 
 
 def soban(*argv: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:

@@ -6,10 +6,13 @@ import json
 import signal
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import grpc
 import pytest
 
+import soban.v1 as pb
 from integration.cli.stacks import Up, eventually, none_left, soban, up
 
 
@@ -66,18 +69,29 @@ def test_a_crashed_service_comes_back(stack: Up) -> None:
     assert eventually(lambda: soban("check", "안녕", **stack.env).returncode == 0)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_everything_and_is_a_clean_end(number: signal.Signals) -> None:
-    """The gateway goes first; nothing is left."""
-    with up() as running:
+def test_sigterm_lets_running_streams_end_and_leaves_nothing() -> None:
+    """The gateway goes first."""
+    with up() as running, ThreadPoolExecutor() as pool:
         family = running.family()
         assert len(family) >= 6
-        running.signal(number)
+        command = ("bench", "--streams", "8", "--requests", "8", "--max-tokens", "300", "--ignore-eos", "--json")
+        answers = pool.submit(lambda: soban(*command, **running.env))
+        assert eventually(lambda: running_sequences(running) == 8)
+        running.signal(signal.SIGTERM)
         stopped = [event["service"] for event in running.events() if event.get("state") == "stopped"]
         assert stopped[0] == "gateway"
         assert set(stopped) == {"gateway", "tokenization", "safety", "generation"}
         assert running.wait() == 0
         assert eventually(lambda: none_left(family))
+        report = json.loads(answers.result().stdout)
+        assert (report["requests"], report["complete"], report["errors"]) == (8, True, {})
+
+
+def running_sequences(stack: Up) -> int:
+    """How many streams generation works on now."""
+    with grpc.insecure_channel(stack.endpoints["generation"]) as channel:
+        loads = pb.GenerationServiceStub(channel).GetLoad(pb.GetLoadRequest(), timeout=10).loads
+    return loads[0].running
 
 
 def test_sigkill_leaves_nothing_either() -> None:

@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 import grpc
 
 import soban.v1 as pb
+from soban.cli.command import run
 from soban.cli.console import Console
-from soban.cli.main import run
 from soban.runtime.errors import ContextOverflow, EngineLost, InvalidField, ModelNotFound, QueueFull
 from soban.runtime.server import RunningServer, running
 from soban.runtime.settings import ServerSettings

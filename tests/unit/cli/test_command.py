@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from soban.cli.main import build_parser
+from soban.cli.command import build_parser
 from unit.cli.fakes import FakeStack, ServerThread
 
 SOBAN = (sys.executable, "-m", "soban.cli")
@@ -166,7 +166,7 @@ def read_until(descriptor: int, text: str) -> str:
 
 def test_client_verbs_need_the_base_install_alone() -> None:
     """Importing the command pulls in nothing of the extras."""
-    code = "import sys, soban.cli.main as m; m.build_parser(); print(*sorted(sys.modules))"
+    code = "import sys, soban.cli.command as m; m.build_parser(); print(*sorted(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     extras = {"yaml", "pydantic", "aiohttp", "opentelemetry", "kiwipiepy", "tokenizers", "uvloop"}
     assert extras & {name.partition(".")[0] for name in found.stdout.split()} == set()

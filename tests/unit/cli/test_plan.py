@@ -90,6 +90,8 @@ def test_a_model_that_is_not_there_is_refused(tmp_path: Path, model: str) -> Non
         ("services: {safty: {}}", "services.safty", "services.safety"),
         ("services: {safety: {maxTextByte: 1}}", "services.safety.maxTextByte", "services.safety.maxTextBytes"),
         ("services: {generation: {port: high}}", "services.generation.port", ""),
+        ("policies: {strict: {mode: weird, rules: [{category: pii, action: mask}]}}", "policies.strict.mode", ""),
+        ("policies: {strict: {rules: [{category: pii.fone, action: mask}]}}", "policies.strict", "pii.phone"),
         ("policies: [", "soban.yaml:1", ""),
         ("- a", "soban.yaml", ""),
     ],

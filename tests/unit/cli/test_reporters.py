@@ -1,0 +1,73 @@
+"""What `soban up` tells."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from soban.cli.console import Console
+from soban.cli.journal import Journal
+from soban.cli.plan import Plan, make_plan
+from soban.cli.reporters import PersonReporter, ProgramReporter
+from soban.runtime.process import State
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "free_ports.yaml"
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console(io.StringIO(), io.StringIO(), io.BytesIO(), {})
+
+
+@pytest.fixture
+def plan() -> Plan:
+    return make_plan(EXAMPLE)
+
+
+def shown(console: Console) -> str:
+    assert isinstance(console.out, io.StringIO)
+    return console.out.getvalue()
+
+
+def test_a_person_learns_how_to_send_the_first_request(console: Console, plan: Plan) -> None:
+    """Also where the ports are not the usual ones."""
+    reporter = PersonReporter(console, Journal(None, console.err))
+    reporter.starting(plan)
+    reporter.ready(plan, 4.2)
+    text = shown(console)
+    assert "소반이 준비됐습니다 · Soban is ready (4.2 s)" in text
+    assert f"export SOBAN_GATEWAY={plan.address('gateway')} " in text
+    assert f"curl {plan.http_url}/chat/completions" in text
+    assert '"model": "soban-demo"' in text
+
+
+def test_a_crash_is_told_with_the_last_words(console: Console) -> None:
+    """And the new start; the first one is not worth a line."""
+    journal = Journal(None, console.err)
+    journal.sink("safety")("soban: out of memory")
+    reporter = PersonReporter(console, journal)
+    for state in (State.STARTING, State.RUNNING, State.BACKOFF, State.STARTING):
+        reporter.state("safety", state, 1.0)
+    words = [line.split(maxsplit=1)[1] for line in shown(console).splitlines()]
+    assert words == ["ready  1.0 s", "ended  1.0 s", "starts again  1.0 s"]
+    assert isinstance(console.err, io.StringIO)
+    assert console.err.getvalue() == "    soban: out of memory\n"
+
+
+def test_a_program_reads_addresses_before_anything_is_ready(console: Console, plan: Plan) -> None:
+    """And each event as one JSON line."""
+    reporter = ProgramReporter(console)
+    reporter.starting(plan)
+    reporter.state("safety", State.RUNNING, 1.25)
+    reporter.waiting(["tokenization"])
+    reporter.ready(plan, 3.0)
+    reporter.stopping()
+    reporter.stopped()
+    events = [json.loads(line) for line in shown(console).splitlines()]
+    assert [event["event"] for event in events] == ["starting", "state", "waiting", "ready", "stopping", "stopped"]
+    assert set(events[0]["endpoints"]) == {"gateway", "tokenization", "safety", "generation", "http"}
+    assert events[0]["endpoints"] == events[3]["endpoints"]
+    assert events[1] == {"event": "state", "service": "safety", "state": "running", "seconds": 1.25}
