@@ -19,7 +19,7 @@ class Morphology:
         self._versions = versions
 
     async def analyze(self, text: str, options: pb.AnalyzeOptions, remaining: float | None) -> pb.AnalyzeResponse:
-        """Readings of one text. Raises DeadlineExceeded, EngineLost and Internal."""
+        """Readings of one text. Raises DeadlineExceeded, QueueFull, EngineLost and Internal."""
         analysis = TextAnalysis(self._workers, options)
         response = await analysis.analyze(text, remaining)
         response.versions.CopyFrom(self._versions)
@@ -43,7 +43,7 @@ class Morphology:
     async def split_sentences(
         self, request: pb.SplitSentencesRequest, remaining: float | None
     ) -> pb.SplitSentencesResponse:
-        """Sentences of one text, all of them. Raises DeadlineExceeded, EngineLost and Internal."""
+        """Sentences of one text, all of them. Raises DeadlineExceeded, QueueFull, EngineLost and Internal."""
         options = pb.AnalyzeOptions(
             offset_unit=request.offset_unit,
             split_lines=request.split_lines,

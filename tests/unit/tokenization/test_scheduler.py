@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from soban.runtime.errors import Cancelled, EngineLost, Internal
+from soban.runtime.errors import Cancelled, EngineLost, Internal, QueueFull
+from soban.tokenization.analysis import scheduler
 from soban.tokenization.analysis.cost import SHORT
 from soban.tokenization.analysis.job import Job, Outcome
 from soban.tokenization.analysis.scheduler import Scheduler, Seat
@@ -199,6 +200,21 @@ async def test_a_failed_job_is_our_bug() -> None:
     with pytest.raises(Internal):
         await failed
     assert await next_one == b"B"
+
+
+async def test_too_many_jobs_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a time to come again; what waits already is done."""
+    monkeypatch.setattr(scheduler, "_MOST_WAITING", 2)
+    room = Room(0)
+    waiting = [room.submit("a", 1), room.submit("L", LONG)]
+    with pytest.raises(QueueFull) as caught:
+        await room.submit("b", 1)
+    assert caught.value.retry_after
+    room.join()
+    assert room.sent == ["a"]
+    room.answer(0)
+    room.answer(0)
+    assert await asyncio.gather(*waiting) == [b"done", b"done"]
 
 
 async def test_closing_fails_what_waits() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import soban.v1 as pb
 from soban.runtime.errors import DeadlineExceeded, EngineLost, Internal, SobanError
 from soban.tokenization.analysis.cost import SHORT, WHOLE
-from soban.tokenization.analysis.texts import TextAnalysis, Workers, answer_margin
+from soban.tokenization.analysis.texts import TextAnalysis, Workers, answer_margin, forget
 
 _GROUP = 1_000
 """Highest cost of texts that share a job: some ten milliseconds. Larger jobs keep a worker's caches warm."""
@@ -64,7 +64,7 @@ class Batch:
         self._workers.withdraw(self)
         for part in self._parts:
             if part.work is not None:
-                part.work.cancel()
+                forget(part.work)
 
     def _grouped(self) -> Iterator[tuple[int, list[str], int]]:
         """Number of the first, texts, cost: neighbours that share a job, and everything else by itself."""

@@ -58,7 +58,8 @@ class WorkerPool:
     def submit(self, caller: Hashable, job: Job, cost: int) -> asyncio.Future[bytes]:
         """The future answer, an encoded `AnalyzeBatchResponse`; cost is in characters of usual prose.
 
-        It ends with EngineLost when the worker dies over it and with Internal when it fails. Callers take turns.
+        It ends with EngineLost when workers die over it, with Internal when it fails, and with QueueFull when too many
+        wait. Callers take turns.
         """
         return self._scheduler.submit(caller, job, cost)
 

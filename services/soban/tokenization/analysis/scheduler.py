@@ -12,7 +12,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from soban.runtime.errors import Cancelled, EngineLost, Internal, SobanError
+from soban.runtime.errors import Cancelled, EngineLost, Internal, QueueFull, SobanError
 from soban.tokenization.analysis.cost import SHORT
 from soban.tokenization.analysis.fair_queue import FairQueue
 from soban.tokenization.analysis.job import Job, Outcome
@@ -23,6 +23,9 @@ _AHEAD = SHORT
 _DEATHS = 2
 """Workers that may die over a job: the first death may have had another cause."""
 _SETTLING_SECONDS = 0.05
+
+_MOST_WAITING = 4_096
+"""Jobs that wait, some seconds of work. More are refused, so that callers go elsewhere rather than time out."""
 
 
 @dataclass(slots=True)
@@ -77,10 +80,13 @@ class Scheduler:
         return len(self._seats)
 
     def submit(self, caller: Hashable, job: Job, cost: int) -> asyncio.Future[bytes]:
-        """The future answer, an encoded `AnalyzeBatchResponse`. Cancel it to take the job back."""
+        """The future answer, an encoded `AnalyzeBatchResponse`, or QueueFull. Cancel it to take the job back."""
         ticket = Ticket(caller, job, cost, asyncio.get_running_loop().create_future())
-        self._queue_of(ticket).put(caller, ticket)
-        self._hand_out()
+        if len(self._short) + len(self._long) >= _MOST_WAITING:
+            _fail(ticket, QueueFull("too many texts wait to be analysed"))
+        else:
+            self._queue_of(ticket).put(caller, ticket)
+            self._hand_out()
         return ticket.answer
 
     def joined(self, link: Link) -> Seat:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Hashable, Iterator
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import soban.v1 as pb
 from soban.runtime.errors import DeadlineExceeded
@@ -63,7 +63,8 @@ class TextAnalysis:
         """The analysis of `text`, without versions and unit. `remaining` is in seconds.
 
         A text of up to 2,000 characters is analysed whole, a longer one in slices. When time runs out, the answer has
-        what is done and `next_offset`. Raises DeadlineExceeded where nothing is, EngineLost, and Internal.
+        what is done and `next_offset`. Raises DeadlineExceeded where nothing is, QueueFull,
+        EngineLost and Internal.
         """
         if len(text) > WHOLE:
             return await self._analyze_slices(text, remaining)
@@ -88,7 +89,7 @@ class TextAnalysis:
         finally:
             self._workers.withdraw(caller)
             for one in sent:
-                one.answer.cancel()
+                forget(one.answer)
         merger.finish(sentences=self._options.sentences)
         return merger.response
 
@@ -104,6 +105,13 @@ class TextAnalysis:
             body = text[piece.start : piece.end]
             job = self._encoded.job([body], start, flags)
             yield _SentSlice(piece, start, self._workers.submit(caller, job, self.cost_of(body)))
+
+
+def forget(answer: asyncio.Future[Any]) -> None:
+    """Nobody waits for it any more, whether it is done or not."""
+    if not answer.cancel() and not answer.cancelled():
+        # An exception that nobody has looked at would be logged.
+        answer.exception()
 
 
 def only_response(answer: bytes) -> pb.AnalyzeResponse:
