@@ -14,7 +14,7 @@ from rig import Api
 
 from soban.cli.load import Report, Sample
 
-_FIRST_TEXT = b'"content":"'
+_TEXT = b'"content":"'
 _NO_TEXT = b'"content":""'
 
 
@@ -23,7 +23,9 @@ async def measure(api: Api, request: Callable[[int], Mapping[str, Any]], streams
     samples: list[Sample] = []
     numbers = itertools.count()
     headers = {"Authorization": f"Bearer {api.key}"} if api.key else {}
-    async with aiohttp.ClientSession(headers=headers, connector=aiohttp.TCPConnector(limit=0, force_close=True)) as session:
+    async with aiohttp.ClientSession(
+        headers=headers, connector=aiohttp.TCPConnector(limit=0, force_close=True)
+    ) as session:
 
         async def caller() -> None:
             while (number := next(numbers)) < requests:
@@ -41,9 +43,13 @@ async def _ask(session: aiohttp.ClientSession, url: str, body: Mapping[str, Any]
     async with session.post(f"{url}/v1/chat/completions", json=body) as response:
         response.raise_for_status()
         async for line in response.content:
-            if first is None and _FIRST_TEXT in line.replace(b": ", b":") and _NO_TEXT not in line:
+            if first is None and _has_text(line.replace(b": ", b":")):
                 first = time.monotonic() - began
             if b'"usage"' in line:
                 usage = line
     spent = json.loads(usage.removeprefix(b"data: "))["usage"]
     return Sample(time.monotonic() - began, first, spent["completion_tokens"])
+
+
+def _has_text(line: bytes) -> bool:
+    return _TEXT in line and _NO_TEXT not in line

@@ -43,13 +43,12 @@ class Rig:
     processes: dict[str, psutil.Process]
 
     def cpu_seconds(self) -> dict[str, float]:
-        """User and system time of each service so far; the engine's is not generation's."""
-        times = {name: process.cpu_times() for name, process in self.processes.items()}
-        return {name: spent.user + spent.system for name, spent in times.items()}
+        """User and system time of each service with its workers so far, without the engine."""
+        return {name: sum(map(_cpu_seconds, _family(process))) for name, process in self.processes.items()}
 
     def memory_mib(self) -> dict[str, float]:
-        """Memory of each service with its children, shared pages counted once (PSS), without the engine."""
-        return {name: _memory(process) / 2**20 for name, process in self.processes.items()}
+        """Memory of each service with its workers, shared pages counted once (PSS), without the engine."""
+        return {name: sum(map(_pss, _family(process))) / 2**20 for name, process in self.processes.items()}
 
 
 @contextlib.asynccontextmanager
@@ -90,7 +89,10 @@ def _service(name: str, file: Path) -> Iterator[psutil.Process]:
         yield psutil.Process(process.pid)
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 async def _ready(port: int) -> None:
@@ -116,6 +118,15 @@ def _engine_behind(generation: psutil.Process) -> Api:
     raise RuntimeError("generation has no engine process")
 
 
-def _memory(process: psutil.Process) -> int:
-    family = [process, *process.children(recursive=True)]
-    return sum(each.memory_full_info().pss for each in family if KEY_VARIABLE not in each.environ())
+def _family(service: psutil.Process) -> list[psutil.Process]:
+    family = [service, *service.children(recursive=True)]
+    return [process for process in family if KEY_VARIABLE not in process.environ()]
+
+
+def _cpu_seconds(process: psutil.Process) -> float:
+    spent = process.cpu_times()
+    return spent.user + spent.system
+
+
+def _pss(process: psutil.Process) -> int:
+    return process.memory_full_info().pss
