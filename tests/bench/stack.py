@@ -15,9 +15,9 @@ from typing import Any
 
 import openai_load
 import rig as rigs
-import smollm2
 from table import Line, print_lines
 
+import smollm2
 import soban.v1 as pb
 from soban.cli import load as grpc_load
 from soban.cli.load import Load, Report
