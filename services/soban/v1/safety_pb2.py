@@ -26,21 +26,21 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from soban.v1 import common_pb2 as soban_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15soban/v1/safety.proto\x12\x08soban.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x15soban/v1/common.proto\"\x9c\x02\n\x07\x46inding\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x0c\n\x04rule\x18\x02 \x01(\t\x12\x1c\n\x04span\x18\x03 \x01(\x0b\x32\x0e.soban.v1.Span\x12 \n\x06\x61\x63tion\x18\x04 \x01(\x0e\x32\x10.soban.v1.Action\x12\x12\n\nconfidence\x18\x05 \x01(\x02\x12\x10\n\x08severity\x18\x06 \x01(\x05\x12\x1c\n\x04tier\x18\x07 \x01(\x0e\x32\x0e.soban.v1.Tier\x12\x0c\n\x04view\x18\x08 \x01(\t\x12\x13\n\x0bplaceholder\x18\t \x01(\t\x12\x15\n\rmessage_index\x18\n \x01(\x05\x12\x12\n\npart_index\x18\x0b \x01(\x05\x12\r\n\x05place\x18\x0c \x01(\t\x12\x10\n\x08\x65vidence\x18\r \x03(\t\"~\n\x11RejectedCandidate\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x1c\n\x04span\x18\x02 \x01(\x0b\x32\x0e.soban.v1.Span\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x15\n\rmessage_index\x18\x04 \x01(\x05\x12\x12\n\npart_index\x18\x05 \x01(\x05\"C\n\rCategoryScore\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x02\x12\x11\n\tthreshold\x18\x03 \x01(\x02\" \n\x06Reason\x12\n\n\x02ko\x18\x01 \x01(\t\x12\n\n\x02\x65n\x18\x02 \x01(\t\"\xa5\x03\n\x07Verdict\x12 \n\x06\x61\x63tion\x18\x01 \x01(\x0e\x32\x10.soban.v1.Action\x12#\n\x08\x66indings\x18\x02 \x03(\x0b\x32\x11.soban.v1.Finding\x12\'\n\x06scores\x18\x03 \x03(\x0b\x32\x17.soban.v1.CategoryScore\x12 \n\x06reason\x18\x04 \x01(\x0b\x32\x10.soban.v1.Reason\x12\x0e\n\x06policy\x18\x05 \x01(\t\x12\x16\n\x0epolicy_version\x18\x06 \x01(\t\x12&\n\tdirection\x18\x07 \x01(\x0e\x32\x13.soban.v1.Direction\x12\x14\n\x0c\x63hoice_index\x18\x08 \x01(\x05\x12\x1d\n\x05tiers\x18\t \x03(\x0e\x32\x0e.soban.v1.Tier\x12$\n\x0c\x66\x61iled_tiers\x18\n \x03(\x0e\x32\x0e.soban.v1.Tier\x12\x1c\n\x14released_code_points\x18\x0b \x01(\x05\x12-\n\x08rejected\x18\x0c \x03(\x0b\x32\x1b.soban.v1.RejectedCandidate\x12\x10\n\x08\x61udit_id\x18\r \x01(\t\"\xb4\x02\n\x0c\x43heckRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\x12#\n\x08messages\x18\x02 \x03(\x0b\x32\x11.soban.v1.Message\x12\x0e\n\x06policy\x18\x03 \x01(\t\x12&\n\tdirection\x18\x04 \x01(\x0e\x32\x13.soban.v1.Direction\x12)\n\x0boffset_unit\x18\x05 \x01(\x0e\x32\x14.soban.v1.OffsetUnit\x12\x0f\n\x07\x65xplain\x18\x06 \x01(\x08\x12\x0c\n\x04user\x18\x07 \x01(\t\x12\x0e\n\x06tenant\x18\x08 \x01(\t\x12\x13\n\x0bkeep_values\x18\t \x01(\x08\x12+\n\x08keep_for\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1d\n\x05tools\x18\x0b \x03(\x0b\x32\x0e.soban.v1.Tool\"\x83\x01\n\rCheckResponse\x12\"\n\x07verdict\x18\x01 \x01(\x0b\x32\x11.soban.v1.Verdict\x12\x13\n\x0bmasked_text\x18\x02 \x01(\t\x12*\n\x0fmasked_messages\x18\x03 \x03(\x0b\x32\x11.soban.v1.Message\x12\r\n\x05vault\x18\x04 \x01(\t\"=\n\x11\x43heckBatchRequest\x12(\n\x08requests\x18\x01 \x03(\x0b\x32\x16.soban.v1.CheckRequest\"<\n\x12\x43heckBatchResponse\x12&\n\x07results\x18\x01 \x03(\x0b\x32\x15.soban.v1.CheckResult\"j\n\x0b\x43heckResult\x12+\n\x08response\x18\x01 \x01(\x0b\x32\x17.soban.v1.CheckResponseH\x00\x12$\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x13.soban.v1.ItemErrorH\x00\x42\x08\n\x06result\"\x8c\x01\n\rFilterRequest\x12(\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x16.soban.v1.FilterConfigH\x00\x12$\n\x04text\x18\x02 \x01(\x0b\x32\x14.soban.v1.FilterTextH\x00\x12\"\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x13.soban.v1.FilterEndH\x00\x42\x07\n\x05\x65vent\"\xd4\x01\n\x0c\x46ilterConfig\x12\x0e\n\x06policy\x18\x01 \x01(\t\x12&\n\tdirection\x18\x02 \x01(\x0e\x32\x13.soban.v1.Direction\x12)\n\x0boffset_unit\x18\x03 \x01(\x0e\x32\x14.soban.v1.OffsetUnit\x12\x0c\n\x04user\x18\x04 \x01(\t\x12\x0e\n\x06tenant\x18\x05 \x01(\t\x12\r\n\x05vault\x18\x06 \x01(\t\x12#\n\x08messages\x18\x07 \x03(\x0b\x32\x11.soban.v1.Message\x12\x0f\n\x07\x65xplain\x18\x08 \x01(\x08\"(\n\nFilterText\x12\x0c\n\x04lane\x18\x01 \x01(\x05\x12\x0c\n\x04text\x18\x02 \x01(\t\"\x19\n\tFilterEnd\x12\x0c\n\x04lane\x18\x01 \x01(\x05\"u\n\x0e\x46ilterResponse\x12\x0c\n\x04lane\x18\x01 \x01(\x05\x12\x0c\n\x04text\x18\x02 \x01(\t\x12#\n\x08\x66indings\x18\x03 \x03(\x0b\x32\x11.soban.v1.Finding\x12\"\n\x07verdict\x18\x04 \x01(\x0b\x32\x11.soban.v1.Verdict\"\xdc\x01\n\x0bMaskRequest\x12\r\n\x05texts\x18\x01 \x03(\t\x12\x0e\n\x06policy\x18\x02 \x01(\t\x12\x12\n\ncategories\x18\x03 \x03(\t\x12)\n\x0boffset_unit\x18\x04 \x01(\x0e\x32\x14.soban.v1.OffsetUnit\x12\x13\n\x0bkeep_values\x18\x05 \x01(\x08\x12+\n\x08keep_for\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06tenant\x18\x07 \x01(\t\x12\x0c\n\x04user\x18\x08 \x01(\t\x12\x0f\n\x07\x65xplain\x18\t \x01(\x08\"D\n\x0cMaskResponse\x12%\n\x07results\x18\x01 \x03(\x0b\x32\x14.soban.v1.MaskedText\x12\r\n\x05vault\x18\x02 \x01(\t\"n\n\nMaskedText\x12\x0c\n\x04text\x18\x01 \x01(\t\x12#\n\x08\x66indings\x18\x02 \x03(\x0b\x32\x11.soban.v1.Finding\x12-\n\x08rejected\x18\x03 \x03(\x0b\x32\x1b.soban.v1.RejectedCandidate\"L\n\x0eRestoreRequest\x12\r\n\x05texts\x18\x01 \x03(\t\x12\r\n\x05vault\x18\x02 \x01(\t\x12\x0c\n\x04user\x18\x03 \x01(\t\x12\x0e\n\x06tenant\x18\x04 \x01(\t\"2\n\x0fRestoreResponse\x12\r\n\x05texts\x18\x01 \x03(\t\x12\x10\n\x08restored\x18\x02 \x01(\x05\"%\n\x13ListPoliciesRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\":\n\x14ListPoliciesResponse\x12\"\n\x08policies\x18\x01 \x03(\x0b\x32\x10.soban.v1.Policy\"0\n\x10GetPolicyRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\"5\n\x11GetPolicyResponse\x12 \n\x06policy\x18\x01 \x01(\x0b\x32\x10.soban.v1.Policy\"\xd7\x01\n\x06Policy\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12%\n\x0b\x64\x65scription\x18\x03 \x01(\x0b\x32\x10.soban.v1.Reason\x12\"\n\x04mode\x18\x04 \x01(\x0e\x32\x14.soban.v1.PolicyMode\x12#\n\x05rules\x18\x05 \x03(\x0b\x32\x14.soban.v1.PolicyRule\x12\x1d\n\x05tiers\x18\x06 \x03(\x0e\x32\x0e.soban.v1.Tier\x12\x11\n\tfail_open\x18\x07 \x01(\x08\x12\x0c\n\x04yaml\x18\x08 \x01(\t\"\xc4\x01\n\nPolicyRule\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12&\n\tdirection\x18\x02 \x01(\x0e\x32\x13.soban.v1.Direction\x12\x1c\n\x04role\x18\x03 \x01(\x0e\x32\x0e.soban.v1.Role\x12 \n\x06\x61\x63tion\x18\x04 \x01(\x0e\x32\x10.soban.v1.Action\x12\"\n\x1atarget_false_positive_rate\x18\x05 \x01(\x02\x12\x18\n\x10statutory_ground\x18\x06 \x01(\t*U\n\x06\x41\x63tion\x12\x16\n\x12\x41\x43TION_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x41\x43TION_ALLOW\x10\x01\x12\x0f\n\x0b\x41\x43TION_MASK\x10\x02\x12\x10\n\x0c\x41\x43TION_BLOCK\x10\x03*Q\n\tDirection\x12\x19\n\x15\x44IRECTION_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x44IRECTION_INPUT\x10\x01\x12\x14\n\x10\x44IRECTION_OUTPUT\x10\x02*Q\n\x04Tier\x12\x14\n\x10TIER_UNSPECIFIED\x10\x00\x12\x0e\n\nTIER_RULES\x10\x01\x12\x13\n\x0fTIER_CLASSIFIER\x10\x02\x12\x0e\n\nTIER_GUARD\x10\x03*t\n\nPolicyMode\x12\x1b\n\x17POLICY_MODE_UNSPECIFIED\x10\x00\x12\x16\n\x12POLICY_MODE_STRICT\x10\x01\x12\x18\n\x14POLICY_MODE_BALANCED\x10\x02\x12\x17\n\x13POLICY_MODE_OBSERVE\x10\x03\x32\xdf\x03\n\rSafetyService\x12\x38\n\x05\x43heck\x12\x16.soban.v1.CheckRequest\x1a\x17.soban.v1.CheckResponse\x12G\n\nCheckBatch\x12\x1b.soban.v1.CheckBatchRequest\x1a\x1c.soban.v1.CheckBatchResponse\x12?\n\x06\x46ilter\x12\x17.soban.v1.FilterRequest\x1a\x18.soban.v1.FilterResponse(\x01\x30\x01\x12\x35\n\x04Mask\x12\x15.soban.v1.MaskRequest\x1a\x16.soban.v1.MaskResponse\x12>\n\x07Restore\x12\x18.soban.v1.RestoreRequest\x1a\x19.soban.v1.RestoreResponse\x12M\n\x0cListPolicies\x12\x1d.soban.v1.ListPoliciesRequest\x1a\x1e.soban.v1.ListPoliciesResponse\x12\x44\n\tGetPolicy\x12\x1a.soban.v1.GetPolicyRequest\x1a\x1b.soban.v1.GetPolicyResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15soban/v1/safety.proto\x12\x08soban.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x15soban/v1/common.proto\"\x9c\x02\n\x07\x46inding\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x0c\n\x04rule\x18\x02 \x01(\t\x12\x1c\n\x04span\x18\x03 \x01(\x0b\x32\x0e.soban.v1.Span\x12 \n\x06\x61\x63tion\x18\x04 \x01(\x0e\x32\x10.soban.v1.Action\x12\x12\n\nconfidence\x18\x05 \x01(\x02\x12\x10\n\x08severity\x18\x06 \x01(\x05\x12\x1c\n\x04tier\x18\x07 \x01(\x0e\x32\x0e.soban.v1.Tier\x12\x0c\n\x04view\x18\x08 \x01(\t\x12\x13\n\x0bplaceholder\x18\t \x01(\t\x12\x15\n\rmessage_index\x18\n \x01(\x05\x12\x12\n\npart_index\x18\x0b \x01(\x05\x12\r\n\x05place\x18\x0c \x01(\t\x12\x10\n\x08\x65vidence\x18\r \x03(\t\"~\n\x11RejectedCandidate\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x1c\n\x04span\x18\x02 \x01(\x0b\x32\x0e.soban.v1.Span\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x15\n\rmessage_index\x18\x04 \x01(\x05\x12\x12\n\npart_index\x18\x05 \x01(\x05\"C\n\rCategoryScore\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x02\x12\x11\n\tthreshold\x18\x03 \x01(\x02\" \n\x06Reason\x12\n\n\x02ko\x18\x01 \x01(\t\x12\n\n\x02\x65n\x18\x02 \x01(\t\"\xa5\x03\n\x07Verdict\x12 \n\x06\x61\x63tion\x18\x01 \x01(\x0e\x32\x10.soban.v1.Action\x12#\n\x08\x66indings\x18\x02 \x03(\x0b\x32\x11.soban.v1.Finding\x12\'\n\x06scores\x18\x03 \x03(\x0b\x32\x17.soban.v1.CategoryScore\x12 \n\x06reason\x18\x04 \x01(\x0b\x32\x10.soban.v1.Reason\x12\x0e\n\x06policy\x18\x05 \x01(\t\x12\x16\n\x0epolicy_version\x18\x06 \x01(\t\x12&\n\tdirection\x18\x07 \x01(\x0e\x32\x13.soban.v1.Direction\x12\x14\n\x0c\x63hoice_index\x18\x08 \x01(\x05\x12\x1d\n\x05tiers\x18\t \x03(\x0e\x32\x0e.soban.v1.Tier\x12$\n\x0c\x66\x61iled_tiers\x18\n \x03(\x0e\x32\x0e.soban.v1.Tier\x12\x1c\n\x14released_code_points\x18\x0b \x01(\x05\x12-\n\x08rejected\x18\x0c \x03(\x0b\x32\x1b.soban.v1.RejectedCandidate\x12\x10\n\x08\x61udit_id\x18\r \x01(\t\"\xb4\x02\n\x0c\x43heckRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\x12#\n\x08messages\x18\x02 \x03(\x0b\x32\x11.soban.v1.Message\x12\x0e\n\x06policy\x18\x03 \x01(\t\x12&\n\tdirection\x18\x04 \x01(\x0e\x32\x13.soban.v1.Direction\x12)\n\x0boffset_unit\x18\x05 \x01(\x0e\x32\x14.soban.v1.OffsetUnit\x12\x0f\n\x07\x65xplain\x18\x06 \x01(\x08\x12\x0c\n\x04user\x18\x07 \x01(\t\x12\x0e\n\x06tenant\x18\x08 \x01(\t\x12\x13\n\x0bkeep_values\x18\t \x01(\x08\x12+\n\x08keep_for\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1d\n\x05tools\x18\x0b \x03(\x0b\x32\x0e.soban.v1.Tool\"\xa9\x01\n\rCheckResponse\x12\"\n\x07verdict\x18\x01 \x01(\x0b\x32\x11.soban.v1.Verdict\x12\x13\n\x0bmasked_text\x18\x02 \x01(\t\x12*\n\x0fmasked_messages\x18\x03 \x03(\x0b\x32\x11.soban.v1.Message\x12\r\n\x05vault\x18\x04 \x01(\t\x12$\n\x0cmasked_tools\x18\x05 \x03(\x0b\x32\x0e.soban.v1.Tool\"=\n\x11\x43heckBatchRequest\x12(\n\x08requests\x18\x01 \x03(\x0b\x32\x16.soban.v1.CheckRequest\"<\n\x12\x43heckBatchResponse\x12&\n\x07results\x18\x01 \x03(\x0b\x32\x15.soban.v1.CheckResult\"j\n\x0b\x43heckResult\x12+\n\x08response\x18\x01 \x01(\x0b\x32\x17.soban.v1.CheckResponseH\x00\x12$\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x13.soban.v1.ItemErrorH\x00\x42\x08\n\x06result\"\x8c\x01\n\rFilterRequest\x12(\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x16.soban.v1.FilterConfigH\x00\x12$\n\x04text\x18\x02 \x01(\x0b\x32\x14.soban.v1.FilterTextH\x00\x12\"\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x13.soban.v1.FilterEndH\x00\x42\x07\n\x05\x65vent\"\xd4\x01\n\x0c\x46ilterConfig\x12\x0e\n\x06policy\x18\x01 \x01(\t\x12&\n\tdirection\x18\x02 \x01(\x0e\x32\x13.soban.v1.Direction\x12)\n\x0boffset_unit\x18\x03 \x01(\x0e\x32\x14.soban.v1.OffsetUnit\x12\x0c\n\x04user\x18\x04 \x01(\t\x12\x0e\n\x06tenant\x18\x05 \x01(\t\x12\r\n\x05vault\x18\x06 \x01(\t\x12#\n\x08messages\x18\x07 \x03(\x0b\x32\x11.soban.v1.Message\x12\x0f\n\x07\x65xplain\x18\x08 \x01(\x08\"(\n\nFilterText\x12\x0c\n\x04lane\x18\x01 \x01(\x05\x12\x0c\n\x04text\x18\x02 \x01(\t\"\x19\n\tFilterEnd\x12\x0c\n\x04lane\x18\x01 \x01(\x05\"u\n\x0e\x46ilterResponse\x12\x0c\n\x04lane\x18\x01 \x01(\x05\x12\x0c\n\x04text\x18\x02 \x01(\t\x12#\n\x08\x66indings\x18\x03 \x03(\x0b\x32\x11.soban.v1.Finding\x12\"\n\x07verdict\x18\x04 \x01(\x0b\x32\x11.soban.v1.Verdict\"\xdc\x01\n\x0bMaskRequest\x12\r\n\x05texts\x18\x01 \x03(\t\x12\x0e\n\x06policy\x18\x02 \x01(\t\x12\x12\n\ncategories\x18\x03 \x03(\t\x12)\n\x0boffset_unit\x18\x04 \x01(\x0e\x32\x14.soban.v1.OffsetUnit\x12\x13\n\x0bkeep_values\x18\x05 \x01(\x08\x12+\n\x08keep_for\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06tenant\x18\x07 \x01(\t\x12\x0c\n\x04user\x18\x08 \x01(\t\x12\x0f\n\x07\x65xplain\x18\t \x01(\x08\"D\n\x0cMaskResponse\x12%\n\x07results\x18\x01 \x03(\x0b\x32\x14.soban.v1.MaskedText\x12\r\n\x05vault\x18\x02 \x01(\t\"n\n\nMaskedText\x12\x0c\n\x04text\x18\x01 \x01(\t\x12#\n\x08\x66indings\x18\x02 \x03(\x0b\x32\x11.soban.v1.Finding\x12-\n\x08rejected\x18\x03 \x03(\x0b\x32\x1b.soban.v1.RejectedCandidate\"L\n\x0eRestoreRequest\x12\r\n\x05texts\x18\x01 \x03(\t\x12\r\n\x05vault\x18\x02 \x01(\t\x12\x0c\n\x04user\x18\x03 \x01(\t\x12\x0e\n\x06tenant\x18\x04 \x01(\t\"2\n\x0fRestoreResponse\x12\r\n\x05texts\x18\x01 \x03(\t\x12\x10\n\x08restored\x18\x02 \x01(\x05\"%\n\x13ListPoliciesRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\":\n\x14ListPoliciesResponse\x12\"\n\x08policies\x18\x01 \x03(\x0b\x32\x10.soban.v1.Policy\"0\n\x10GetPolicyRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\"5\n\x11GetPolicyResponse\x12 \n\x06policy\x18\x01 \x01(\x0b\x32\x10.soban.v1.Policy\"\xd7\x01\n\x06Policy\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12%\n\x0b\x64\x65scription\x18\x03 \x01(\x0b\x32\x10.soban.v1.Reason\x12\"\n\x04mode\x18\x04 \x01(\x0e\x32\x14.soban.v1.PolicyMode\x12#\n\x05rules\x18\x05 \x03(\x0b\x32\x14.soban.v1.PolicyRule\x12\x1d\n\x05tiers\x18\x06 \x03(\x0e\x32\x0e.soban.v1.Tier\x12\x11\n\tfail_open\x18\x07 \x01(\x08\x12\x0c\n\x04yaml\x18\x08 \x01(\t\"\xc4\x01\n\nPolicyRule\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12&\n\tdirection\x18\x02 \x01(\x0e\x32\x13.soban.v1.Direction\x12\x1c\n\x04role\x18\x03 \x01(\x0e\x32\x0e.soban.v1.Role\x12 \n\x06\x61\x63tion\x18\x04 \x01(\x0e\x32\x10.soban.v1.Action\x12\"\n\x1atarget_false_positive_rate\x18\x05 \x01(\x02\x12\x18\n\x10statutory_ground\x18\x06 \x01(\t*U\n\x06\x41\x63tion\x12\x16\n\x12\x41\x43TION_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x41\x43TION_ALLOW\x10\x01\x12\x0f\n\x0b\x41\x43TION_MASK\x10\x02\x12\x10\n\x0c\x41\x43TION_BLOCK\x10\x03*Q\n\tDirection\x12\x19\n\x15\x44IRECTION_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x44IRECTION_INPUT\x10\x01\x12\x14\n\x10\x44IRECTION_OUTPUT\x10\x02*Q\n\x04Tier\x12\x14\n\x10TIER_UNSPECIFIED\x10\x00\x12\x0e\n\nTIER_RULES\x10\x01\x12\x13\n\x0fTIER_CLASSIFIER\x10\x02\x12\x0e\n\nTIER_GUARD\x10\x03*t\n\nPolicyMode\x12\x1b\n\x17POLICY_MODE_UNSPECIFIED\x10\x00\x12\x16\n\x12POLICY_MODE_STRICT\x10\x01\x12\x18\n\x14POLICY_MODE_BALANCED\x10\x02\x12\x17\n\x13POLICY_MODE_OBSERVE\x10\x03\x32\xdf\x03\n\rSafetyService\x12\x38\n\x05\x43heck\x12\x16.soban.v1.CheckRequest\x1a\x17.soban.v1.CheckResponse\x12G\n\nCheckBatch\x12\x1b.soban.v1.CheckBatchRequest\x1a\x1c.soban.v1.CheckBatchResponse\x12?\n\x06\x46ilter\x12\x17.soban.v1.FilterRequest\x1a\x18.soban.v1.FilterResponse(\x01\x30\x01\x12\x35\n\x04Mask\x12\x15.soban.v1.MaskRequest\x1a\x16.soban.v1.MaskResponse\x12>\n\x07Restore\x12\x18.soban.v1.RestoreRequest\x1a\x19.soban.v1.RestoreResponse\x12M\n\x0cListPolicies\x12\x1d.soban.v1.ListPoliciesRequest\x1a\x1e.soban.v1.ListPoliciesResponse\x12\x44\n\tGetPolicy\x12\x1a.soban.v1.GetPolicyRequest\x1a\x1b.soban.v1.GetPolicyResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'soban.v1.safety_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ACTION']._serialized_start=3412
-  _globals['_ACTION']._serialized_end=3497
-  _globals['_DIRECTION']._serialized_start=3499
-  _globals['_DIRECTION']._serialized_end=3580
-  _globals['_TIER']._serialized_start=3582
-  _globals['_TIER']._serialized_end=3663
-  _globals['_POLICYMODE']._serialized_start=3665
-  _globals['_POLICYMODE']._serialized_end=3781
+  _globals['_ACTION']._serialized_start=3450
+  _globals['_ACTION']._serialized_end=3535
+  _globals['_DIRECTION']._serialized_start=3537
+  _globals['_DIRECTION']._serialized_end=3618
+  _globals['_TIER']._serialized_start=3620
+  _globals['_TIER']._serialized_end=3701
+  _globals['_POLICYMODE']._serialized_start=3703
+  _globals['_POLICYMODE']._serialized_end=3819
   _globals['_FINDING']._serialized_start=91
   _globals['_FINDING']._serialized_end=375
   _globals['_REJECTEDCANDIDATE']._serialized_start=377
@@ -54,45 +54,45 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHECKREQUEST']._serialized_start=1033
   _globals['_CHECKREQUEST']._serialized_end=1341
   _globals['_CHECKRESPONSE']._serialized_start=1344
-  _globals['_CHECKRESPONSE']._serialized_end=1475
-  _globals['_CHECKBATCHREQUEST']._serialized_start=1477
-  _globals['_CHECKBATCHREQUEST']._serialized_end=1538
-  _globals['_CHECKBATCHRESPONSE']._serialized_start=1540
-  _globals['_CHECKBATCHRESPONSE']._serialized_end=1600
-  _globals['_CHECKRESULT']._serialized_start=1602
-  _globals['_CHECKRESULT']._serialized_end=1708
-  _globals['_FILTERREQUEST']._serialized_start=1711
-  _globals['_FILTERREQUEST']._serialized_end=1851
-  _globals['_FILTERCONFIG']._serialized_start=1854
-  _globals['_FILTERCONFIG']._serialized_end=2066
-  _globals['_FILTERTEXT']._serialized_start=2068
-  _globals['_FILTERTEXT']._serialized_end=2108
-  _globals['_FILTEREND']._serialized_start=2110
-  _globals['_FILTEREND']._serialized_end=2135
-  _globals['_FILTERRESPONSE']._serialized_start=2137
-  _globals['_FILTERRESPONSE']._serialized_end=2254
-  _globals['_MASKREQUEST']._serialized_start=2257
-  _globals['_MASKREQUEST']._serialized_end=2477
-  _globals['_MASKRESPONSE']._serialized_start=2479
-  _globals['_MASKRESPONSE']._serialized_end=2547
-  _globals['_MASKEDTEXT']._serialized_start=2549
-  _globals['_MASKEDTEXT']._serialized_end=2659
-  _globals['_RESTOREREQUEST']._serialized_start=2661
-  _globals['_RESTOREREQUEST']._serialized_end=2737
-  _globals['_RESTORERESPONSE']._serialized_start=2739
-  _globals['_RESTORERESPONSE']._serialized_end=2789
-  _globals['_LISTPOLICIESREQUEST']._serialized_start=2791
-  _globals['_LISTPOLICIESREQUEST']._serialized_end=2828
-  _globals['_LISTPOLICIESRESPONSE']._serialized_start=2830
-  _globals['_LISTPOLICIESRESPONSE']._serialized_end=2888
-  _globals['_GETPOLICYREQUEST']._serialized_start=2890
-  _globals['_GETPOLICYREQUEST']._serialized_end=2938
-  _globals['_GETPOLICYRESPONSE']._serialized_start=2940
-  _globals['_GETPOLICYRESPONSE']._serialized_end=2993
-  _globals['_POLICY']._serialized_start=2996
-  _globals['_POLICY']._serialized_end=3211
-  _globals['_POLICYRULE']._serialized_start=3214
-  _globals['_POLICYRULE']._serialized_end=3410
-  _globals['_SAFETYSERVICE']._serialized_start=3784
-  _globals['_SAFETYSERVICE']._serialized_end=4263
+  _globals['_CHECKRESPONSE']._serialized_end=1513
+  _globals['_CHECKBATCHREQUEST']._serialized_start=1515
+  _globals['_CHECKBATCHREQUEST']._serialized_end=1576
+  _globals['_CHECKBATCHRESPONSE']._serialized_start=1578
+  _globals['_CHECKBATCHRESPONSE']._serialized_end=1638
+  _globals['_CHECKRESULT']._serialized_start=1640
+  _globals['_CHECKRESULT']._serialized_end=1746
+  _globals['_FILTERREQUEST']._serialized_start=1749
+  _globals['_FILTERREQUEST']._serialized_end=1889
+  _globals['_FILTERCONFIG']._serialized_start=1892
+  _globals['_FILTERCONFIG']._serialized_end=2104
+  _globals['_FILTERTEXT']._serialized_start=2106
+  _globals['_FILTERTEXT']._serialized_end=2146
+  _globals['_FILTEREND']._serialized_start=2148
+  _globals['_FILTEREND']._serialized_end=2173
+  _globals['_FILTERRESPONSE']._serialized_start=2175
+  _globals['_FILTERRESPONSE']._serialized_end=2292
+  _globals['_MASKREQUEST']._serialized_start=2295
+  _globals['_MASKREQUEST']._serialized_end=2515
+  _globals['_MASKRESPONSE']._serialized_start=2517
+  _globals['_MASKRESPONSE']._serialized_end=2585
+  _globals['_MASKEDTEXT']._serialized_start=2587
+  _globals['_MASKEDTEXT']._serialized_end=2697
+  _globals['_RESTOREREQUEST']._serialized_start=2699
+  _globals['_RESTOREREQUEST']._serialized_end=2775
+  _globals['_RESTORERESPONSE']._serialized_start=2777
+  _globals['_RESTORERESPONSE']._serialized_end=2827
+  _globals['_LISTPOLICIESREQUEST']._serialized_start=2829
+  _globals['_LISTPOLICIESREQUEST']._serialized_end=2866
+  _globals['_LISTPOLICIESRESPONSE']._serialized_start=2868
+  _globals['_LISTPOLICIESRESPONSE']._serialized_end=2926
+  _globals['_GETPOLICYREQUEST']._serialized_start=2928
+  _globals['_GETPOLICYREQUEST']._serialized_end=2976
+  _globals['_GETPOLICYRESPONSE']._serialized_start=2978
+  _globals['_GETPOLICYRESPONSE']._serialized_end=3031
+  _globals['_POLICY']._serialized_start=3034
+  _globals['_POLICY']._serialized_end=3249
+  _globals['_POLICYRULE']._serialized_start=3252
+  _globals['_POLICYRULE']._serialized_end=3448
+  _globals['_SAFETYSERVICE']._serialized_start=3822
+  _globals['_SAFETYSERVICE']._serialized_end=4301
 # @@protoc_insertion_point(module_scope)

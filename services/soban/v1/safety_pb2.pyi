@@ -459,6 +459,7 @@ class CheckResponse(_message.Message):
     MASKED_TEXT_FIELD_NUMBER: _builtins.int
     MASKED_MESSAGES_FIELD_NUMBER: _builtins.int
     VAULT_FIELD_NUMBER: _builtins.int
+    MASKED_TOOLS_FIELD_NUMBER: _builtins.int
     masked_text: _builtins.str
     """The text after masking, when text was sent and the action is MASK."""
     vault: _builtins.str
@@ -471,6 +472,10 @@ class CheckResponse(_message.Message):
     def masked_messages(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Message]:
         """The conversation after masking, when messages were sent and the action is MASK."""
 
+    @_builtins.property
+    def masked_tools(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Tool]:
+        """The tools after masking, when tools were sent and the action is MASK."""
+
     def __init__(
         self,
         *,
@@ -478,10 +483,11 @@ class CheckResponse(_message.Message):
         masked_text: _builtins.str = ...,
         masked_messages: _abc.Iterable[_common_pb2.Message] | None = ...,
         vault: _builtins.str = ...,
+        masked_tools: _abc.Iterable[_common_pb2.Tool] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["verdict", b"verdict"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["masked_messages", b"masked_messages", "masked_text", b"masked_text", "vault", b"vault", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["masked_messages", b"masked_messages", "masked_text", b"masked_text", "masked_tools", b"masked_tools", "vault", b"vault", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -853,6 +853,8 @@ class SplitSentencesRequest(_message.Message):
     SPLIT_LINES_FIELD_NUMBER: _builtins.int
     NESTED_FIELD_NUMBER: _builtins.int
     NORMALIZE_CODA_FIELD_NUMBER: _builtins.int
+    DICTIONARIES_FIELD_NUMBER: _builtins.int
+    TENANT_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """The text, at most 4,000,000 bytes of UTF-8."""
     offset_unit: _common_pb2.OffsetUnit.ValueType
@@ -863,6 +865,12 @@ class SplitSentencesRequest(_message.Message):
     """Whether nested sentences are returned; default false."""
     normalize_coda: _builtins.bool
     """Whether typing like "ㅋㅋ" stuck to a syllable is set right first; default false."""
+    tenant: _builtins.str
+    """Tenant that the dictionaries belong to; empty for the default tenant."""
+    @_builtins.property
+    def dictionaries(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of dictionaries to use; the first one that has a word wins."""
+
     def __init__(
         self,
         *,
@@ -871,10 +879,12 @@ class SplitSentencesRequest(_message.Message):
         split_lines: _builtins.bool = ...,
         nested: _builtins.bool = ...,
         normalize_coda: _builtins.bool = ...,
+        dictionaries: _abc.Iterable[_builtins.str] | None = ...,
+        tenant: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["nested", b"nested", "normalize_coda", b"normalize_coda", "offset_unit", b"offset_unit", "split_lines", b"split_lines", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dictionaries", b"dictionaries", "nested", b"nested", "normalize_coda", b"normalize_coda", "offset_unit", b"offset_unit", "split_lines", b"split_lines", "tenant", b"tenant", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -923,22 +933,32 @@ class CorrectSpacingRequest(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     RESET_FIELD_NUMBER: _builtins.int
     OFFSET_UNIT_FIELD_NUMBER: _builtins.int
+    DICTIONARIES_FIELD_NUMBER: _builtins.int
+    TENANT_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """The text."""
     reset: _builtins.bool
     """Forget the spaces that are there and set all anew; default false."""
     offset_unit: _common_pb2.OffsetUnit.ValueType
     """Unit of the spans; default code points."""
+    tenant: _builtins.str
+    """Tenant that the dictionaries belong to; empty for the default tenant."""
+    @_builtins.property
+    def dictionaries(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of dictionaries to use; the first one that has a word wins."""
+
     def __init__(
         self,
         *,
         text: _builtins.str = ...,
         reset: _builtins.bool = ...,
         offset_unit: _common_pb2.OffsetUnit.ValueType = ...,
+        dictionaries: _abc.Iterable[_builtins.str] | None = ...,
+        tenant: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["offset_unit", b"offset_unit", "reset", b"reset", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dictionaries", b"dictionaries", "offset_unit", b"offset_unit", "reset", b"reset", "tenant", b"tenant", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1057,6 +1077,8 @@ class ReviseRequest(_message.Message):
     TYPO_TOLERANCE_FIELD_NUMBER: _builtins.int
     SPACING_FIELD_NUMBER: _builtins.int
     OFFSET_UNIT_FIELD_NUMBER: _builtins.int
+    DICTIONARIES_FIELD_NUMBER: _builtins.int
+    TENANT_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """The text."""
     typo_tolerance: Global___TypoTolerance.ValueType
@@ -1065,6 +1087,12 @@ class ReviseRequest(_message.Message):
     """Whether spacing is corrected; default true."""
     offset_unit: _common_pb2.OffsetUnit.ValueType
     """Unit of the spans; default code points."""
+    tenant: _builtins.str
+    """Tenant that the dictionaries belong to; empty for the default tenant."""
+    @_builtins.property
+    def dictionaries(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of dictionaries to use; the first one that has a word wins."""
+
     def __init__(
         self,
         *,
@@ -1072,10 +1100,12 @@ class ReviseRequest(_message.Message):
         typo_tolerance: Global___TypoTolerance.ValueType = ...,
         spacing: _builtins.bool | None = ...,
         offset_unit: _common_pb2.OffsetUnit.ValueType = ...,
+        dictionaries: _abc.Iterable[_builtins.str] | None = ...,
+        tenant: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_spacing", b"_spacing", "spacing", b"spacing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_spacing", b"_spacing", "offset_unit", b"offset_unit", "spacing", b"spacing", "text", b"text", "typo_tolerance", b"typo_tolerance"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_spacing", b"_spacing", "dictionaries", b"dictionaries", "offset_unit", b"offset_unit", "spacing", b"spacing", "tenant", b"tenant", "text", b"text", "typo_tolerance", b"typo_tolerance"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__spacing: _TypeAlias = _typing.Literal["spacing"]  # noqa: Y015
     _WhichOneofArgType__spacing: _TypeAlias = _typing.Literal["_spacing", b"_spacing"]  # noqa: Y015
@@ -1238,6 +1268,8 @@ class ExtractKeywordsRequest(_message.Message):
     NOUNS_ONLY_FIELD_NUMBER: _builtins.int
     STOP_WORDS_FIELD_NUMBER: _builtins.int
     OFFSET_UNIT_FIELD_NUMBER: _builtins.int
+    DICTIONARIES_FIELD_NUMBER: _builtins.int
+    TENANT_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """The text."""
     limit: _builtins.int
@@ -1246,9 +1278,15 @@ class ExtractKeywordsRequest(_message.Message):
     """Only nouns; default true."""
     offset_unit: _common_pb2.OffsetUnit.ValueType
     """Unit of the spans; default code points."""
+    tenant: _builtins.str
+    """Tenant that the dictionaries belong to; empty for the default tenant."""
     @_builtins.property
     def stop_words(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Forms to leave out."""
+
+    @_builtins.property
+    def dictionaries(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of dictionaries to use; the first one that has a word wins."""
 
     def __init__(
         self,
@@ -1258,10 +1296,12 @@ class ExtractKeywordsRequest(_message.Message):
         nouns_only: _builtins.bool | None = ...,
         stop_words: _abc.Iterable[_builtins.str] | None = ...,
         offset_unit: _common_pb2.OffsetUnit.ValueType = ...,
+        dictionaries: _abc.Iterable[_builtins.str] | None = ...,
+        tenant: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "_nouns_only", b"_nouns_only", "limit", b"limit", "nouns_only", b"nouns_only"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "_nouns_only", b"_nouns_only", "limit", b"limit", "nouns_only", b"nouns_only", "offset_unit", b"offset_unit", "stop_words", b"stop_words", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "_nouns_only", b"_nouns_only", "dictionaries", b"dictionaries", "limit", b"limit", "nouns_only", b"nouns_only", "offset_unit", b"offset_unit", "stop_words", b"stop_words", "tenant", b"tenant", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__limit: _TypeAlias = _typing.Literal["limit"]  # noqa: Y015
     _WhichOneofArgType__limit: _TypeAlias = _typing.Literal["_limit", b"_limit"]  # noqa: Y015
@@ -1491,8 +1531,11 @@ class JoinRequest(_message.Message):
 
     MORPHEMES_FIELD_NUMBER: _builtins.int
     LM_SEARCH_FIELD_NUMBER: _builtins.int
+    OFFSET_UNIT_FIELD_NUMBER: _builtins.int
     lm_search: _builtins.bool
     """Whether the language model chooses among endings; default true."""
+    offset_unit: _common_pb2.OffsetUnit.ValueType
+    """Unit of the spans; default code points."""
     @_builtins.property
     def morphemes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Morpheme]:
         """The morphemes; form and tag are enough."""
@@ -1502,10 +1545,11 @@ class JoinRequest(_message.Message):
         *,
         morphemes: _abc.Iterable[Global___Morpheme] | None = ...,
         lm_search: _builtins.bool | None = ...,
+        offset_unit: _common_pb2.OffsetUnit.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_lm_search", b"_lm_search", "lm_search", b"lm_search"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lm_search", b"_lm_search", "lm_search", b"lm_search", "morphemes", b"morphemes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lm_search", b"_lm_search", "lm_search", b"lm_search", "morphemes", b"morphemes", "offset_unit", b"offset_unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__lm_search: _TypeAlias = _typing.Literal["lm_search"]  # noqa: Y015
     _WhichOneofArgType__lm_search: _TypeAlias = _typing.Literal["_lm_search", b"_lm_search"]  # noqa: Y015
@@ -1525,7 +1569,7 @@ class JoinResponse(_message.Message):
     """The text."""
     @_builtins.property
     def spans(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Span]:
-        """Where each morpheme is in it, in code points."""
+        """Where each morpheme is in it, in the request's unit."""
 
     def __init__(
         self,
@@ -1555,6 +1599,7 @@ class EncodeRequest(_message.Message):
     NORMALIZE_FIELD_NUMBER: _builtins.int
     OFFSET_UNIT_FIELD_NUMBER: _builtins.int
     PARSE_SPECIAL_TOKENS_FIELD_NUMBER: _builtins.int
+    ANALYZE_OPTIONS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name of the model whose tokenizer is used; required."""
     add_special_tokens: _builtins.bool
@@ -1573,6 +1618,10 @@ class EncodeRequest(_message.Message):
     def texts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The texts, 1 to 1,024."""
 
+    @_builtins.property
+    def analyze_options(self) -> Global___AnalyzeOptions:
+        """How morphemes are found for align_morphemes; its offset unit and top_n are ignored."""
+
     def __init__(
         self,
         *,
@@ -1584,10 +1633,11 @@ class EncodeRequest(_message.Message):
         normalize: _builtins.bool | None = ...,
         offset_unit: _common_pb2.OffsetUnit.ValueType = ...,
         parse_special_tokens: _builtins.bool = ...,
+        analyze_options: Global___AnalyzeOptions | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_normalize", b"_normalize", "normalize", b"normalize"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_normalize", b"_normalize", "analyze_options", b"analyze_options", "normalize", b"normalize"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_normalize", b"_normalize", "add_special_tokens", b"add_special_tokens", "align_morphemes", b"align_morphemes", "model", b"model", "normalize", b"normalize", "offset_unit", b"offset_unit", "parse_special_tokens", b"parse_special_tokens", "texts", b"texts", "with_tokens", b"with_tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_normalize", b"_normalize", "add_special_tokens", b"add_special_tokens", "align_morphemes", b"align_morphemes", "analyze_options", b"analyze_options", "model", b"model", "normalize", b"normalize", "offset_unit", b"offset_unit", "parse_special_tokens", b"parse_special_tokens", "texts", b"texts", "with_tokens", b"with_tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__normalize: _TypeAlias = _typing.Literal["normalize"]  # noqa: Y015
     _WhichOneofArgType__normalize: _TypeAlias = _typing.Literal["_normalize", b"_normalize"]  # noqa: Y015
@@ -1632,6 +1682,7 @@ class Encoding(_message.Message):
     TOKEN_IDS_FIELD_NUMBER: _builtins.int
     TOKENS_FIELD_NUMBER: _builtins.int
     NORMALIZED_FIELD_NUMBER: _builtins.int
+    MORPHEMES_FIELD_NUMBER: _builtins.int
     normalized: _builtins.bool
     """Whether the text was changed by normalisation before encoding."""
     @_builtins.property
@@ -1642,16 +1693,21 @@ class Encoding(_message.Message):
     def tokens(self) -> _containers.RepeatedCompositeFieldContainer[Global___Token]:
         """The tokens with text and span when asked for."""
 
+    @_builtins.property
+    def morphemes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Morpheme]:
+        """The morphemes that the tokens' morpheme_indexes count; only with align_morphemes."""
+
     def __init__(
         self,
         *,
         token_ids: _abc.Iterable[_builtins.int] | None = ...,
         tokens: _abc.Iterable[Global___Token] | None = ...,
         normalized: _builtins.bool = ...,
+        morphemes: _abc.Iterable[Global___Morpheme] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["normalized", b"normalized", "token_ids", b"token_ids", "tokens", b"tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["morphemes", b"morphemes", "normalized", b"normalized", "token_ids", b"token_ids", "tokens", b"tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
