@@ -39,6 +39,13 @@ class Console:
         self.out.write(text + end)
         self.out.flush()
 
+    def tell(self, text: str = "") -> None:
+        """A line that need not be read: that its reader has left is no error."""
+        try:
+            self.write(text)
+        except BrokenPipeError:
+            silence_output()
+
     def note(self, text: str, *styles: str) -> None:
         """A line beside the results."""
         self.err.write(self.styled(self.err, text, *(styles or ("dim",))) + "\n")
@@ -62,6 +69,12 @@ class Console:
     def columns(self) -> int:
         """Width of the terminal."""
         return shutil.get_terminal_size((_DEFAULT_COLUMNS, 24)).columns
+
+
+def silence_output() -> None:
+    """Standard output cannot be written any more; without this Python complains when it flushes at exit."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _writer(stream: TextIO | None) -> TextIO:

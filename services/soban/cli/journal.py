@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections import deque
 from collections.abc import Callable
@@ -31,13 +32,18 @@ class Journal:
 
         def take(line: str) -> None:
             last.append(line)
-            if file is not None:
-                file.write(line)
-            if self._err is not None:
-                self._err.write(f"{service:<12} | {line}\n")
-                self._err.flush()
+            # A full disk or a reader that has left must not stop the service that writes.
+            with contextlib.suppress(OSError):
+                self._write(service, line, file)
 
         return take
+
+    def _write(self, service: str, line: str, file: LogFile | None) -> None:
+        if file is not None:
+            file.write(line)
+        if self._err is not None:
+            self._err.write(f"{service:<12} | {line}\n")
+            self._err.flush()
 
     def last(self, service: str, lines: int = 5) -> list[str]:
         """The last lines of a service."""

@@ -12,22 +12,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     # gRPC's C core tells people, at level INFO, that a server said goodbye. It reads this when it is imported.
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     from soban.cli.command import run
-    from soban.cli.console import Console
+    from soban.cli.console import Console, silence_output
     from soban.cli.failure import EXIT_BROKEN_PIPE, Failure
 
     try:
         return run(argv, Console.of_process())
     except BrokenPipeError:
-        _silence_output()
+        silence_output()
         return EXIT_BROKEN_PIPE
     except OSError as err:
-        _silence_output()
+        silence_output()
         failure = Failure("cannot read or write", "IO", err.strerror or str(err))
         sys.stderr.write(f"{failure}\n")
         return failure.exit_code
-
-
-def _silence_output() -> None:
-    """Output cannot be written any more; without this Python complains when it flushes at exit."""
-    if sys.stdout is not None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -79,7 +79,7 @@ class ProgramReporter:
         self._tell("stopped")
 
     def _tell(self, event: str, **fields: Any) -> None:
-        self._console.write(dumps({"event": event, **fields}))
+        self._console.tell(dumps({"event": event, **fields}))
 
 
 class PersonReporter:
@@ -92,7 +92,7 @@ class PersonReporter:
 
     def starting(self, plan: Plan) -> None:
         """With what is to be served."""
-        self._console.write(f"시작하는 중 · starting ({', '.join(plan.config.models)})")
+        self._console.tell(f"시작하는 중 · starting ({', '.join(plan.config.models)})")
 
     def state(self, service: str, state: State, seconds: float) -> None:
         """The first start is not worth a line; a crash comes with the service's last words."""
@@ -100,39 +100,37 @@ class PersonReporter:
             self._seen.add(service)
             return
         style = {State.RUNNING: "green", State.BACKOFF: "red"}.get(state, "dim")
-        self._console.write(f"  {service:<13} {self._console.paint(_WORDS[state], style)}  {seconds:.1f} s")
+        self._console.tell(f"  {service:<13} {self._console.paint(_WORDS[state], style)}  {seconds:.1f} s")
         if state is State.BACKOFF:
             for line in self._journal.last(service):
-                self._console.note(f"    {line}")
+                self._console.tell(self._console.paint(f"    {line}", "dim"))
 
     def ready(self, plan: Plan, seconds: float) -> None:
         """Addresses and examples."""
         model = next(iter(plan.config.models), "")
-        self._console.write()
-        self._console.write(self._console.paint(f"소반이 준비됐습니다 · Soban is ready ({seconds:.1f} s)", "bold"))
+        self._console.tell()
+        self._console.tell(self._console.paint(f"소반이 준비됐습니다 · Soban is ready ({seconds:.1f} s)", "bold"))
         for name, address in endpoints(plan).items():
-            self._console.write(f"  {name:<13} {address}")
-        self._console.write()
-        self._console.write("해 보세요 · try, in another terminal:")
+            self._console.tell(f"  {name:<13} {address}")
+        self._console.tell()
+        self._console.tell("해 보세요 · try, in another terminal:")
         for line in [*_exports(plan), 'soban chat "안녕하세요"', _curl(plan.http_url, model)]:
-            self._console.write(f"  {line}")
-        self._console.write()
-        self._console.write("Ctrl-C로 멈춥니다 · Ctrl-C stops")
+            self._console.tell(f"  {line}")
+        self._console.tell()
+        self._console.tell("Ctrl-C로 멈춥니다 · Ctrl-C stops")
 
     def waiting(self, services: list[str]) -> None:
         """Big models take minutes."""
-        self._console.note(f"  아직 준비 중 · still loading: {', '.join(services)} (see --logs -)")
+        self._console.tell(f"  아직 준비 중 · still loading: {', '.join(services)} (see --logs -)")
 
     def stopping(self) -> None:
         """Running answers may end."""
-        self._console.write()
-        self._console.write(
-            "멈추는 중, 답하던 것은 마칩니다 · stopping; running answers may end (Ctrl-C again hurries)"
-        )
+        self._console.tell()
+        self._console.tell("멈추는 중, 답하던 것은 마칩니다 · stopping; running answers may end (Ctrl-C again hurries)")
 
     def stopped(self) -> None:
         """The last line."""
-        self._console.write("멈췄습니다 · stopped")
+        self._console.tell("멈췄습니다 · stopped")
 
 
 def _exports(plan: Plan) -> list[str]:

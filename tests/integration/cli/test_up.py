@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import subprocess
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +15,7 @@ import grpc
 import pytest
 
 import soban.v1 as pb
-from integration.cli.stacks import Up, eventually, none_left, soban, up
+from integration.cli.stacks import FREE_PORTS, SOBAN, Up, eventually, none_left, soban, up
 
 
 @pytest.fixture(scope="module")
@@ -141,3 +143,20 @@ def test_a_missing_file_is_one_line_and_2() -> None:
     assert soban("up", "-c", "nowhere.yaml").returncode == 2
     found = soban("up", "--model", "nowhere.gguf")
     assert (found.returncode, found.stderr.count("\n")) == (2, 1)
+
+
+def test_a_reader_that_leaves_does_not_end_the_stack() -> None:
+    """Ctrl-C at `soban up | tee log` ends tee first."""
+    process = subprocess.Popen([*SOBAN, "up", "-c", str(FREE_PORTS)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        time.sleep(2.0)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+        assert process.stderr.read() == b""
+    finally:
+        process.kill()

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from soban.cli.command import build_parser
-from unit.cli.fakes import FakeStack, ServerThread
+from unit.cli.fakes import FakeStack, ServerThread, Shell
 
 SOBAN = (sys.executable, "-m", "soban.cli")
 VERBS = ("up", "demo", "chat", "complete", "analyze", "check", "mask", "count", "models", "health", "bench")
@@ -66,11 +66,11 @@ def test_help_lists_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("argv", [(), ("dance",), ("chat", "--seed", "x"), ("bench", "--streams", "0")])
 def test_wrong_arguments_are_one_line_and_2(argv: tuple[str, ...]) -> None:
     """With where to look."""
-    found = run(*argv)
-    assert (found.returncode, found.stdout) == (2, b"")
-    assert found.stderr.startswith(b"soban: wrong arguments (USAGE): ")
-    assert found.stderr.count(b"\n") == 1
-    assert b"--help" in found.stderr
+    found = Shell({})(*argv)
+    assert (found.code, found.out) == (2, "")
+    assert found.err.startswith("soban: wrong arguments (USAGE): ")
+    assert found.err.count("\n") == 1
+    assert "--help" in found.err
 
 
 def test_an_argument_that_is_not_utf8_is_refused(server: ServerThread) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import socket
 from pathlib import Path
@@ -33,6 +34,16 @@ def test_logs_on_standard_error_carry_the_service() -> None:
     err = io.StringIO()
     Journal("-", err).sink("gateway")("시작")
     assert err.getvalue() == "gateway      | 시작\n"
+
+
+def test_logs_that_cannot_be_written_stop_nothing() -> None:
+    """They stay in memory."""
+    full = Path("/dev/full").open("w", encoding="utf-8")
+    journal = Journal("-", full)
+    journal.sink("safety")("시작")
+    assert journal.last("safety") == ["시작"]
+    with contextlib.suppress(OSError):
+        full.close()
 
 
 def test_a_service_that_complained_is_quoted() -> None:
