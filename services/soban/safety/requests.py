@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from dataclasses import dataclass
-from typing import TypeVar
 
 import soban.v1 as pb
 from soban.runtime.errors import InvalidField, NotBuilt, TextTooLong
@@ -18,7 +17,6 @@ MOST_TEXTS = 1_024
 
 _LONGEST_CODE_POINT_BYTES = 4
 _UNITS: dict[int, Unit] = {0: Unit.CODE_POINT} | {unit.value: unit for unit in Unit}
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +54,9 @@ def read_mask(request: pb.MaskRequest, limit: TextLimit) -> tuple[frozenset[str]
     return categories_of(request.categories), measure_of(request.offset_unit)
 
 
-def count_of(items: Iterable[_T], path: str) -> None:
+def count_of(items: Sized, path: str) -> None:
     """Raises InvalidField unless there are 1 to MOST_TEXTS."""
-    if not 1 <= len(list(items)) <= MOST_TEXTS:
+    if not 1 <= len(items) <= MOST_TEXTS:
         raise InvalidField(f"must be 1 to {MOST_TEXTS:,}", field=path)
 
 

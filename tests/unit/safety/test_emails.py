@@ -23,6 +23,7 @@ from unit.safety.seeing import seen
         ("01012345678@example.com", "01012345678@example.com"),
         ("mailto:lee@example.com?subject=hi", "lee@example.com"),
         ("user%40example.com", "user%40example.com"),
+        ("메일은 한소은@example.com이에요", "@example.com"),
     ],
 )
 def test_addresses_end_where_hangul_begins(scanner: Scanner, text: str, address: str) -> None:

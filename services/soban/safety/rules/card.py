@@ -36,6 +36,7 @@ _SHAPE = (
     | spaced("2-69", 15, 16)
     | (one_of("2-69") + digits(12))
 )
+_DOUBLED = {digit: sum(divmod(2 * int(digit), 10)) for digit in "0123456789"}
 _USUAL_LENGTHS = (14, 15, 16)
 
 
@@ -76,8 +77,8 @@ def passes_luhn(number: str) -> bool:
     """The check of ISO/IEC 7812-1, annex B; False where digits are hidden."""
     if not number.isdecimal():
         return False
-    doubled = (int(digit) * (2 if place % 2 else 1) for place, digit in enumerate(reversed(number)))
-    return sum(value - 9 if value > 9 else value for value in doubled) % 10 == 0
+    last_first = number[::-1]
+    return (sum(map(int, last_first[::2])) + sum(map(_DOUBLED.__getitem__, last_first[1::2]))) % 10 == 0
 
 
 def _weigh(number: str, checked: bool, text: str, label: Label | None) -> Weighing:
