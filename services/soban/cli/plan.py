@@ -19,13 +19,14 @@ from soban.safety.policy import Policies
 from soban.safety.settings import SafetySettings
 from soban.tokenization.settings import TokenizationSettings
 
-_SETTINGS: dict[str, type[ServerSettings]] = {
+SETTINGS: dict[str, type[ServerSettings]] = {
     "safety": SafetySettings,
     "tokenization": TokenizationSettings,
     "generation": GenerationSettings,
     "gateway": GatewaySettings,
 }
-SERVICES = tuple(_SETTINGS)
+"""The settings of each service, by its name in the configuration."""
+SERVICES = tuple(SETTINGS)
 """In the order of starting; the gateway is stopped first."""
 
 _SCHEMES = ("hf://", "bundled:", "file:")
@@ -80,7 +81,7 @@ def _config(data: Mapping[str, Any]) -> Config:
 
 def _settings(data: Mapping[str, Any]) -> dict[str, ServerSettings]:
     config = _config(data)
-    return {service: config.section(service, kind) for service, kind in _SETTINGS.items()}
+    return {service: config.section(service, kind) for service, kind in SETTINGS.items()}
 
 
 def _models_of(given: str) -> dict[str, Any]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 from pathlib import Path
 
 import pytest
 
 from soban.cli.lines import items_of_stream
+from soban.cli.plan import SETTINGS
 from soban.runtime.config import load_config, parse
-from soban.runtime.settings import DEMO_MODEL
+from soban.runtime.settings import DEMO_MODEL, ModelConfig
+from soban.safety.policy import Policies
 from unit.cli.fakes import ServerThread
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -22,10 +25,29 @@ def test_configurations_are_valid(path: Path) -> None:
 
 
 def test_the_documented_configuration_holds_the_defaults() -> None:
-    """But for the notice, whose default is none."""
+    """All of it."""
     documented, default = load_config(EXAMPLES / "soban.yaml"), load_config(None)
     assert documented.models == default.models
     assert documented.telemetry == default.telemetry
+    for service, kind in SETTINGS.items():
+        assert documented.section(service, kind) == kind()
+
+
+def test_every_key_is_documented() -> None:
+    """Those of models and of each service; what all servers have stands once."""
+    text = (EXAMPLES / "soban.yaml").read_text(encoding="utf-8")
+    kinds = (ModelConfig, *SETTINGS.values())
+    keys = {str(field.alias) for kind in kinds for field in kind.model_fields.values()}
+    later = {"resourceProfile", "minReplicas", "maxReplicas"}  # of clusters, and without effect on one machine
+    assert keys - later - set(re.findall(r"(\w+):", text)) == set()
+
+
+def test_the_policy_that_is_shown_is_a_valid_one() -> None:
+    """With its comment signs taken away."""
+    text = (EXAMPLES / "soban.yaml").read_text(encoding="utf-8")
+    shown = text[text.index("# policies:") : text.index("# Traces and metrics over")]
+    policies = parse(re.sub("(?m)^# ?", "", shown), "shown")["policies"]
+    assert "support-desk" in [policy.name for policy in Policies(policies)]
 
 
 def test_every_example_is_listed() -> None:

@@ -38,12 +38,10 @@ def test_logs_on_standard_error_carry_the_service() -> None:
 
 def test_logs_that_cannot_be_written_stop_nothing() -> None:
     """They stay in memory."""
-    full = Path("/dev/full").open("w", encoding="utf-8")
-    journal = Journal("-", full)
-    journal.sink("safety")("시작")
-    assert journal.last("safety") == ["시작"]
-    with contextlib.suppress(OSError):
-        full.close()
+    with contextlib.suppress(OSError), Path("/dev/full").open("w", encoding="utf-8") as full:
+        journal = Journal("-", full)
+        journal.sink("safety")("시작")
+        assert journal.last("safety") == ["시작"]
 
 
 def test_a_service_that_complained_is_quoted() -> None:
