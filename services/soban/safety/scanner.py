@@ -68,7 +68,9 @@ class Scanner:
         known = self._by_first.get(first)
         if known is None:
             known = tuple(rule for starts, rule in self._rules if starts.match(first))
-            self._by_first[first] = known
+            # What no rule begins with is not remembered, or every character there is would be.
+            if known:
+                self._by_first[first] = known
         return known
 
     def scan(self, rank: Rank) -> Scan:

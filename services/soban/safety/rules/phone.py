@@ -128,7 +128,7 @@ def _weigh(written: str, personal: bool, label: Label | None) -> Weighing:
     elif gap_count(written) == 0:
         case = Weighing(0.55, "area code, digits only")
     else:
-        case = Weighing(0.7 if has_usual_gaps(written) else 0.45, "area code")
+        case = Weighing(0.76 if has_usual_gaps(written) else 0.45, "area code")
     if label is not None and label.own:
         case.add(0.3, f"label {label.word}")
     elif label is not None:
