@@ -65,7 +65,7 @@ _PLAN = re.compile(
 class PhoneRule:
     """Weighs prefix, separators and labels."""
 
-    starts = "08+(%1"
+    starts = "08+(%"
 
     def __init__(self) -> None:
         self._pattern = Pattern(_SHAPE)
