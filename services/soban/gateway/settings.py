@@ -40,8 +40,8 @@ class GatewaySettings(ServerSettings):
     """Safety policy for requests and models that name none."""
     ai_notice: str = ""
     """Notice for people that a generative model writes, returned with every answer (AI Basic Act, Art. 31)."""
-    max_body_bytes: Annotated[int, Field(ge=1024, le=1024 * MIB)] = 16 * MIB
-    """Largest HTTP body; a picture of 8 MiB takes 11 MiB in base64."""
+    max_body_bytes: Annotated[int, Field(ge=1024, le=1024 * MIB)] = 4 * MIB
+    """Largest HTTP body; four times the default of maxTextBytes leaves room for JSON's escapes."""
     max_text_bytes: Annotated[int, Field(ge=1)] = MIB
     """Most UTF-8 bytes of all texts of one request, about three times a context of 128k tokens in Korean."""
     check_seconds: Seconds = 10.0

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
+
 import soban.v1 as pb
 from soban.runtime.errors import InvalidField, TextTooLong
 
+MOST_MESSAGES = 2048
+MOST_PARTS = 64
+"""Of one message."""
+MOST_TOOL_CALLS = 128
+"""Of one message."""
+MOST_TOOLS = 128
+MOST_STOPS = 16
+MOST_BIASES = 1024
 MOST_LABELS = 16
 MOST_LABEL_CHARACTERS = 64
 MOST_USER_CHARACTERS = 128
@@ -20,6 +30,7 @@ class Validator:
         """Raises InvalidField or TextTooLong."""
         if not chat.model:
             raise InvalidField("a model is required", field="model")
+        _validate_lengths(chat)
         if bool(chat.messages) == bool(chat.prompt):
             both = "only one of messages and prompt may be given" if chat.prompt else "messages or prompt is required"
             raise InvalidField(both, field="messages")
@@ -42,6 +53,28 @@ class Validator:
                 )
 
 
+def _validate_lengths(chat: pb.ChatRequest) -> None:
+    """Before anything walks the lists: a million empty messages take 2 MB to send, and minutes to look at."""
+    options = chat.options
+    lists: tuple[tuple[str, Sized, int], ...] = (
+        ("messages", chat.messages, MOST_MESSAGES),
+        ("labels", chat.labels, MOST_LABELS),
+        ("options.tools", options.tools, MOST_TOOLS),
+        ("options.stop", options.stop, MOST_STOPS),
+        ("options.logit_bias", options.logit_bias, MOST_BIASES),
+    )
+    for path, elements, most in lists:
+        _validate_length(path, elements, most)
+    for index, message in enumerate(chat.messages):
+        _validate_length(f"messages[{index}].parts", message.parts, MOST_PARTS)
+        _validate_length(f"messages[{index}].tool_calls", message.tool_calls, MOST_TOOL_CALLS)
+
+
+def _validate_length(path: str, elements: Sized, most: int) -> None:
+    if len(elements) > most:
+        raise InvalidField(f"may have at most {most:,} elements", field=path)
+
+
 def _validate_message(message: pb.Message, path: str) -> None:
     if message.role not in (pb.ROLE_SYSTEM, pb.ROLE_USER, pb.ROLE_ASSISTANT, pb.ROLE_TOOL):
         raise InvalidField("a role is required: SYSTEM, USER, ASSISTANT or TOOL", field=f"{path}.role")
@@ -57,8 +90,6 @@ def _validate_message(message: pb.Message, path: str) -> None:
 def _validate_accounting(chat: pb.ChatRequest) -> None:
     if len(chat.user) > MOST_USER_CHARACTERS:
         raise InvalidField(f"at most {MOST_USER_CHARACTERS} characters", field="user")
-    if len(chat.labels) > MOST_LABELS:
-        raise InvalidField(f"at most {MOST_LABELS} labels", field="labels")
     for key, value in chat.labels.items():
         if not 0 < len(key) <= MOST_LABEL_CHARACTERS or len(value) > MOST_LABEL_CHARACTERS:
             raise InvalidField(

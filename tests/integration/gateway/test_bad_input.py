@@ -18,6 +18,10 @@ from soban.runtime.errors import from_rpc_error
 CHAT = "/v1/chat/completions"
 FOUR_MB = "가나다라" * 350_000
 MANY_STOPS = [f"끝{number}" for number in range(10_000)]
+EMPTY = {"role": "assistant"}
+USER = {"role": "user", "content": "응"}
+CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+TOOL = {"type": "function", "function": {"name": "f"}}
 
 
 @pytest.fixture
@@ -52,6 +56,24 @@ BAD_OVER_HTTP = {
     "max_tokens of 40 bits": (body(max_tokens=2**40), 400, "max_tokens", "invalid_value"),
     "absurd temperature": (body(temperature=1e30), 400, "temperature", "invalid_value"),
     "10,000 stop texts": (body(stop=MANY_STOPS), 400, "stop", "invalid_value"),
+    "2,049 messages": (body(messages=[USER] * 2049), 400, "messages", "invalid_value"),
+    "a million empty objects": (
+        b'{"model":"m","messages":[' + b"{}," * 1_000_000 + b"{}]}",
+        400,
+        "messages",
+        "invalid_value",
+    ),
+    "65 parts": (
+        body(messages=[{"role": "user", "content": [{"type": "text", "text": "응"}] * 65}]),
+        *(400, "messages[0].content", "invalid_value"),
+    ),
+    "129 tools": (body(tools=[TOOL] * 129), 400, "tools", "invalid_value"),
+    "129 tool calls": (
+        body(messages=[USER, {**EMPTY, "tool_calls": [CALL] * 129}]),
+        *(400, "messages[1].tool_calls", "invalid_value"),
+    ),
+    "17 labels": (body(metadata={str(key): "x" for key in range(17)}), 400, "metadata", "invalid_value"),
+    "100,000 biases": (body(logit_bias=dict.fromkeys(range(100_000), 1)), 400, "logit_bias", "invalid_value"),
     "empty stop text": (body(stop=[""]), 400, "stop[0]", "invalid_value"),
     "NaN": (body().replace(b'"max_tokens": 4', b'"temperature": NaN'), 400, None, "invalid_value"),
     "no JSON": (b"model=m", 400, None, "invalid_value"),
@@ -107,6 +129,10 @@ BAD_OVER_GRPC = {
     "negative max_tokens": (chat(max_tokens=-1), "INVALID_ARGUMENT", "INVALID_FIELD", "options.max_tokens"),
     "absurd temperature": (chat(temperature=1e30), "INVALID_ARGUMENT", "INVALID_FIELD", "options.temperature"),
     "NaN": (chat(top_p=float("nan")), "INVALID_ARGUMENT", "INVALID_FIELD", "options.top_p"),
+    "a million empty messages": (
+        pb.ChatRequest(model=MODEL, messages=[pb.Message(role=pb.ROLE_ASSISTANT)] * 1_000_000),
+        *("INVALID_ARGUMENT", "INVALID_FIELD", "messages"),
+    ),
     "10,000 stop texts": (chat(stop=MANY_STOPS), "INVALID_ARGUMENT", "INVALID_FIELD", "options.stop"),
 }
 

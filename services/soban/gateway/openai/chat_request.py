@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import soban.v1 as pb
-from soban.gateway.openai.fields import Fields
+from soban.gateway.openai.fields import Fields, as_text
 from soban.gateway.openai.messages import read_messages
 from soban.gateway.openai.options import read_chat_options, read_sampling
+from soban.gateway.validation import MOST_LABELS
 from soban.runtime.errors import InvalidField
 
 # Accepted and without effect on an answer of ours: bookkeeping of OpenAI's platform.
@@ -90,8 +91,8 @@ def _asked(body: Fields, chat: pb.ChatRequest) -> Asked:
 
 
 def _labels(body: Fields) -> dict[str, str]:
-    given = body.object("metadata")
-    return {} if given is None else {name: given.required_text(name) for name in given.names()}
+    given = body.members("metadata", MOST_LABELS)
+    return {name: as_text(value, f"metadata.{name}") for name, value in given.items()}
 
 
 def _prompt(body: Fields) -> str:

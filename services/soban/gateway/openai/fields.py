@@ -37,16 +37,12 @@ class Fields:
         if not isinstance(data, dict):
             raise InvalidField("the body must be a JSON object")
         if b"\\ud" in raw or b"\\uD" in raw:
-            _refuse_surrogates(data)
+            _refuse_surrogate(data)
         return cls(data)
 
     def at(self, name: str) -> str:
         """Path of a field of this object."""
         return f"{self.path}.{name}" if self.path else name
-
-    def names(self) -> list[str]:
-        """The fields that are there."""
-        return list(self._data)
 
     def raw(self, name: str) -> Any:
         """The value as it came, None when absent."""
@@ -104,18 +100,27 @@ class Fields:
         value: dict[str, Any] | None = self._typed(name, dict, "an object")
         return None if value is None else Fields(value, self.at(name))
 
-    def objects(self, name: str) -> list[Fields]:
+    def objects(self, name: str, most: int) -> list[Fields]:
         """A list of objects; empty when absent."""
-        return [as_object(value, f"{self.at(name)}[{index}]") for index, value in enumerate(self.items(name))]
+        return [as_object(value, f"{self.at(name)}[{index}]") for index, value in enumerate(self.items(name, most))]
 
-    def items(self, name: str) -> list[Any]:
-        """A list of anything; empty when absent."""
+    def items(self, name: str, most: int) -> list[Any]:
+        """A list of anything, at most `most` long, which is known before anybody walks it; empty when absent."""
         value: list[Any] | None = self._typed(name, list, "a list")
-        return [] if value is None else value
+        if value is not None and len(value) > most:
+            raise InvalidField(f"'{self.at(name)}' may have at most {most:,} elements", field=self.at(name))
+        return value or []
 
-    def strings(self, name: str) -> list[str]:
-        """A list of strings."""
-        return [as_text(value, f"{self.at(name)}[{index}]") for index, value in enumerate(self.items(name))]
+    def strings(self, name: str, most: int) -> list[str]:
+        """A list of strings; empty when absent."""
+        return [as_text(value, f"{self.at(name)}[{index}]") for index, value in enumerate(self.items(name, most))]
+
+    def members(self, name: str, most: int) -> dict[str, Any]:
+        """An object used as a map, with at most `most` keys; empty when absent."""
+        value: dict[str, Any] | None = self._typed(name, dict, "an object")
+        if value is not None and len(value) > most:
+            raise InvalidField(f"'{self.at(name)}' may have at most {most:,} keys", field=self.at(name))
+        return value or {}
 
     def json(self) -> str:
         """The whole object as JSON text."""
@@ -183,23 +188,33 @@ def _position(err: ValueError) -> str:
     return str(err) if str(err).endswith("is no JSON") else "a number is too long"
 
 
-def _refuse_surrogates(data: Any) -> None:
-    for path, text in _strings(data):
-        if _SURROGATE.search(text):
-            raise InvalidField(f"'{path}' holds half of a surrogate pair, which is no text", field=path)
+def _refuse_surrogate(data: Any) -> None:
+    """No recursion, since the body may be nested deeply, and no path before one is needed."""
+    names: list[str | int] = [""]
+    trail = [_members(data)]
+    while trail:
+        name, value = next(trail[-1], (None, None))
+        if name is None:
+            trail.pop()
+            names.pop()
+            continue
+        if isinstance(name, str) and _SURROGATE.search(name):
+            raise _half_a_pair(_path(names[:-1]) or "body")
+        names[-1] = name
+        if isinstance(value, str) and _SURROGATE.search(value):
+            raise _half_a_pair(_path(names))
+        if isinstance(value, dict | list):
+            trail.append(_members(value))
+            names.append("")
 
 
-def _strings(data: Any) -> Iterator[tuple[str, str]]:
-    """Every string of a JSON value with its path, keys as well. No recursion: the body may be nested deeply."""
-    waiting: list[tuple[str, Any]] = [("", data)]
-    while waiting:
-        path, value = waiting.pop()
-        if isinstance(value, str):
-            yield path, value
-        elif isinstance(value, list):
-            waiting.extend((f"{path}[{index}]", item) for index, item in enumerate(value))
-        elif isinstance(value, dict):
-            for key, item in value.items():
-                inside = f"{path}.{key}" if path else key
-                yield path or "body", key
-                waiting.append((inside, item))
+def _members(value: Any) -> Iterator[tuple[str | int, Any]]:
+    return iter(value.items()) if isinstance(value, dict) else enumerate(value)
+
+
+def _path(names: list[str | int]) -> str:
+    return "".join(f"[{name}]" if isinstance(name, int) else f".{name}" for name in names).removeprefix(".")
+
+
+def _half_a_pair(path: str) -> InvalidField:
+    return InvalidField(f"'{path}' holds half of a surrogate pair, which is no text", field=path)

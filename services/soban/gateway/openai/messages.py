@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import soban.v1 as pb
-from soban.gateway.openai.fields import Fields, as_object
+from soban.gateway.openai.fields import Fields
+from soban.gateway.validation import MOST_MESSAGES, MOST_PARTS, MOST_TOOL_CALLS
 from soban.runtime.errors import InvalidField
 
 _ROLES = {
@@ -17,7 +18,7 @@ _ROLES = {
 
 def read_messages(body: Fields) -> list[pb.Message]:
     """`messages`. Raises InvalidField with the path in the JSON body."""
-    found = [_message(fields) for fields in body.objects("messages")]
+    found = [_message(fields) for fields in body.objects("messages", MOST_MESSAGES)]
     if not found:
         raise InvalidField("'messages' must be a list of at least one message", field="messages")
     return found
@@ -32,7 +33,7 @@ def _message(fields: Fields) -> pb.Message:
         parts=_parts(fields),
         name=fields.text("name") or "",
         tool_call_id=fields.text("tool_call_id") or "",
-        tool_calls=[_tool_call(call) for call in fields.objects("tool_calls")],
+        tool_calls=[_tool_call(call) for call in fields.objects("tool_calls", MOST_TOOL_CALLS)],
     )
     fields.unsupported("audio")
     fields.unsupported("function_call")
@@ -52,7 +53,7 @@ def _parts(fields: Fields) -> list[pb.ContentPart]:
     if not isinstance(content, list):
         path = fields.at("content")
         raise InvalidField(f"'{path}' must be a string or a list of parts", field=path)
-    return [_part(as_object(part, f"{fields.at('content')}[{index}]")) for index, part in enumerate(content)]
+    return [_part(part) for part in fields.objects("content", MOST_PARTS)]
 
 
 def _part(fields: Fields) -> pb.ContentPart:

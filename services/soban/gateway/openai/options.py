@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import soban.v1 as pb
-from soban.gateway.openai.fields import Fields, as_number, as_text
+from soban.gateway.openai.fields import Fields, as_number
+from soban.gateway.validation import MOST_BIASES, MOST_STOPS, MOST_TOOLS
 from soban.runtime.errors import InvalidField
 
 _FLOATS = ("temperature", "top_p", "frequency_penalty", "presence_penalty", "min_p", "repetition_penalty")
@@ -39,7 +38,7 @@ def read_chat_options(body: Fields, options: pb.GenerationOptions) -> None:
     _set(options, "logprobs", body.boolean("logprobs"))
     _set(options, "top_logprobs", body.integer("top_logprobs"))
     _set(options, "parallel_tool_calls", body.boolean("parallel_tool_calls"))
-    options.tools.extend(_tool(tool) for tool in body.objects("tools"))
+    options.tools.extend(_tool(tool) for tool in body.objects("tools", MOST_TOOLS))
     _read_tool_choice(body, options)
     _read_response_format(body, options)
 
@@ -54,18 +53,13 @@ def _stop(body: Fields) -> list[str]:
     if stop is None or isinstance(stop, str):
         return [] if stop is None else [stop]
     if isinstance(stop, list):
-        return [as_text(text, f"stop[{index}]") for index, text in enumerate(stop)]
+        return body.strings("stop", MOST_STOPS)
     raise InvalidField("'stop' must be a string or a list of strings", field="stop")
 
 
 def _logit_bias(body: Fields) -> dict[int, float]:
-    given: Any = body.raw("logit_bias")
-    if given is None:
-        return {}
-    if not isinstance(given, dict):
-        raise InvalidField("'logit_bias' must be an object", field="logit_bias")
     biases = {}
-    for token, bias in given.items():
+    for token, bias in body.members("logit_bias", MOST_BIASES).items():
         if not (token.isascii() and token.isdecimal() and len(token) < 10):
             raise InvalidField("keys of 'logit_bias' must be token ids", field="logit_bias")
         biases[int(token)] = as_number(bias, f"logit_bias.{token}")
