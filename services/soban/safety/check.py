@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from soban.safety.decisions import Action, Decisions, Direction, Role
@@ -19,14 +19,14 @@ SLICE = 8_192
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """One text of a request, and where it stands. What is not `maskable` has no place for a masked form."""
+    """One text of a request, and where it stands: in a message, or in a tool where `tool` is set."""
 
     text: str
     role: Role | None = None
     message: int = 0
     part: int = 0
     place: str = "text"
-    maskable: bool = True
+    tool: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Checker:
         """What the policy finds and does in each passage."""
         placeholders = Placeholders()
         return [
-            self._judge(passage, _decisions(policy, direction, passage), placeholders, measure, explain=explain)
+            self._judge(passage, policy.decisions(direction, passage.role), placeholders, measure, explain=explain)
             for passage in passages
         ]
 
@@ -89,20 +89,10 @@ def _slices(text: str) -> Iterator[tuple[str, bool]]:
         yield text[begin : begin + SLICE], begin + SLICE >= len(text)
 
 
-def _decisions(policy: Policy, direction: Direction, passage: Passage) -> Decisions:
-    decisions = policy.decisions(direction, passage.role)
-    if passage.maskable:
-        return decisions
-    return Decisions(decisions.wanted, _instead(decisions.done, {Action.MASK: Action.ALLOW}))
-
-
 def _only_masking(decisions: Decisions, categories: frozenset[str]) -> Decisions:
     if categories:
         done = {name: Action.MASK if name in categories else Action.ALLOW for name in CATEGORIES}
     else:
-        done = _instead(decisions.done, {Action.BLOCK: Action.ALLOW})
+        masked = (name for name, action in decisions.done.items() if action is Action.MASK)
+        done = dict.fromkeys(CATEGORIES, Action.ALLOW) | dict.fromkeys(masked, Action.MASK)
     return Decisions(done, done)
-
-
-def _instead(actions: Mapping[str, Action], instead: Mapping[Action, Action]) -> dict[str, Action]:
-    return {category: instead.get(action, action) for category, action in actions.items()}

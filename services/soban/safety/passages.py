@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import copy
+from collections.abc import Iterable, Iterator
 
 import soban.v1 as pb
 from soban.safety.check import Judged, Passage
@@ -26,16 +27,21 @@ def passages_of(request: pb.CheckRequest, direction: Direction) -> list[Passage]
     return found + [passage for index, tool in enumerate(request.tools) for passage in _of_tool(index, tool)]
 
 
-def masked_messages(messages: Sequence[pb.Message], judged: Iterable[Judged]) -> list[pb.Message]:
+def masked_messages(messages: Iterable[pb.Message], judged: Iterable[Judged]) -> list[pb.Message]:
     """Copies of the messages with the masked texts in their places."""
-    copies = []
-    for message in messages:
-        copy = pb.Message()
-        copy.CopyFrom(message)
-        copies.append(copy)
+    copies = [copy.deepcopy(message) for message in messages]
     for result in judged:
-        if result.passage.maskable:
+        if result.passage.tool is None:
             _put(copies[result.passage.message], result.passage, result.masked)
+    return copies
+
+
+def masked_tools(tools: Iterable[pb.Tool], judged: Iterable[Judged]) -> list[pb.Tool]:
+    """Copies of the tools with the masked texts in their places."""
+    copies = [copy.deepcopy(tool) for tool in tools]
+    for result in judged:
+        if result.passage.tool is not None:
+            setattr(copies[result.passage.tool], _field_of(result.passage), result.masked)
     return copies
 
 
@@ -46,7 +52,7 @@ def texts_of(messages: Iterable[pb.Message]) -> Iterator[str]:
 
 def path_of(passage: Passage, request: pb.CheckRequest) -> str:
     """Where the text stands in the request: `messages[2].parts[0].text`."""
-    if not request.messages or not passage.maskable:
+    if not request.messages or passage.tool is not None:
         return passage.place
     place = f"parts[{passage.part}].text" if passage.place == "text" else passage.place
     return f"messages[{passage.message}].{place}"
@@ -64,11 +70,15 @@ def _of_message(index: int, message: pb.Message) -> Iterator[Passage]:
 
 
 def _of_tool(index: int, tool: pb.Tool) -> Iterator[Passage]:
-    """A tool's texts are the operator's and have no masked form in the answer."""
+    """A tool's texts are the operator's."""
     for field in ("description", "parameters_json_schema"):
         text = getattr(tool, field)
         if text:
-            yield Passage(text, Role.SYSTEM, place=f"tools[{index}].{field}", maskable=False)
+            yield Passage(text, Role.SYSTEM, place=f"tools[{index}].{field}", tool=index)
+
+
+def _field_of(passage: Passage) -> str:
+    return passage.place.rpartition(".")[2]
 
 
 def _put(message: pb.Message, passage: Passage, text: str) -> None:

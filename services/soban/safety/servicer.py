@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Any, TypeAlias
 
@@ -11,12 +11,12 @@ import grpc
 import soban.v1 as pb
 from soban.runtime.errors import InvalidField, NotBuilt, SobanError
 from soban.safety.answers import masked_text_of, policy_of, verdict_of
-from soban.safety.check import Checker
+from soban.safety.check import Checker, Judged
 from soban.safety.decisions import Direction
 from soban.safety.filter_call import FilterCall
 from soban.safety.inbox import batches
 from soban.safety.metrics import Metrics
-from soban.safety.passages import masked_messages
+from soban.safety.passages import masked_messages, masked_tools
 from soban.safety.policy import Policies
 from soban.safety.requests import TextLimit, count_of, read_check, read_mask
 from soban.safety.scanner import Scanner
@@ -86,10 +86,8 @@ class SafetyServicer(pb.SafetyServiceServicer):
         verdict = verdict_of(policy, direction, judged, explain=request.explain)
         self._metrics.found((finding for result in judged for finding in result.findings), direction)
         response = pb.CheckResponse(verdict=verdict)
-        if verdict.action == pb.ACTION_MASK and request.messages:
-            response.masked_messages.extend(masked_messages(request.messages, judged))
-        elif verdict.action == pb.ACTION_MASK:
-            response.masked_text = judged[0].masked
+        if verdict.action == pb.ACTION_MASK:
+            _add_masked(response, request, judged)
         return response
 
     def _check_all(self, request: pb.CheckBatchRequest) -> pb.CheckBatchResponse:
@@ -110,3 +108,11 @@ class SafetyServicer(pb.SafetyServiceServicer):
             judged = self._checker.mask(request.texts, policy, categories, measure, explain=request.explain)
         self._metrics.found((finding for result in judged for finding in result.findings), Direction.INPUT)
         return pb.MaskResponse(results=[masked_text_of(result, explain=request.explain) for result in judged])
+
+
+def _add_masked(response: pb.CheckResponse, request: pb.CheckRequest, judged: Sequence[Judged]) -> None:
+    if request.messages:
+        response.masked_messages.extend(masked_messages(request.messages, judged))
+    else:
+        response.masked_text = judged[0].masked
+    response.masked_tools.extend(masked_tools(request.tools, judged))

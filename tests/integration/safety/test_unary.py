@@ -87,12 +87,15 @@ async def test_check_masks_a_conversation(served: Served) -> None:
         pb.Message(role=pb.ROLE_USER, parts=[pb.ContentPart(text=NUMBER)]),
         pb.Message(role=pb.ROLE_ASSISTANT, parts=[pb.ContentPart(text="010 1234 5678이 맞나요?")]),
     ]
-    answer = await served.stub.Check(pb.CheckRequest(messages=messages))
+    tools = [pb.Tool(name="call", description="번호로 건다"), pb.Tool(name="mail", description="to: lee@example.com")]
+    answer = await served.stub.Check(pb.CheckRequest(messages=messages, tools=tools))
+    assert [tool.description for tool in answer.masked_tools] == ["번호로 건다", "to: [이메일_1]"]
+    assert answer.verdict.findings[-1].place == "tools[1].description"
     assert [message.parts[0].text for message in answer.masked_messages] == [
         "제 번호는 [전화번호_1]이에요",
         "[전화번호_1]이 맞나요?",
     ]
-    assert [finding.message_index for finding in answer.verdict.findings] == [0, 1]
+    assert [finding.message_index for finding in answer.verdict.findings[:2]] == [0, 1]
 
 
 async def test_observe_reports_only(served: Served) -> None:

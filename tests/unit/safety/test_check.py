@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from soban.safety.check import SLICE, Checker, Passage
-from soban.safety.decisions import Action, Direction, Role
+from soban.safety.decisions import Direction, Role
 from soban.safety.policy import Policies
 from soban.safety.scanner import Scanner
 from soban.safety.taxonomy import CARD
@@ -41,13 +41,6 @@ def test_the_models_echo_of_a_placeholder_stays(scanner: Scanner, policies: Poli
     ]
     judged = Checker(scanner).check(passages, policies.get("", "policy"), Direction.INPUT, len, explain=False)
     assert [result.masked for result in judged] == ["[전화번호_1]", "[전화번호_1]이 맞나요?", "［전화번호_1］"]
-
-
-def test_what_cannot_be_masked_is_reported(scanner: Scanner, policies: Policies) -> None:
-    """A tool's description has no masked form; abuse in it is blocked all the same."""
-    passages = [Passage("예: 010-1234-5678", Role.SYSTEM, maskable=False), Passage("시발", Role.SYSTEM, maskable=False)]
-    judged = Checker(scanner).check(passages, policies.get("", "policy"), Direction.INPUT, len, explain=False)
-    assert [result.findings[0].action for result in judged] == [Action.ALLOW, Action.BLOCK]
 
 
 def test_mask_takes_the_categories_asked_for(scanner: Scanner, policies: Policies) -> None:

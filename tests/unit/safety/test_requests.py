@@ -8,7 +8,7 @@ import soban.v1 as pb
 from soban.runtime.errors import InvalidField, NotBuilt, SobanError, TextTooLong
 from soban.safety.check import Checker
 from soban.safety.decisions import Direction
-from soban.safety.passages import masked_messages, passages_of
+from soban.safety.passages import masked_messages, masked_tools, passages_of
 from soban.safety.policy import Policies
 from soban.safety.requests import TextLimit, categories_of, read_check, read_mask
 from soban.safety.scanner import Scanner
@@ -88,7 +88,9 @@ def test_every_text_of_a_conversation_is_judged_and_put_back(scanner: Scanner, p
         name="lee@example.com",
         tool_calls=[call],
     )
-    request = pb.CheckRequest(messages=[message("안녕"), sent], tools=[pb.Tool(name="send", description="보내기")])
+    request = pb.CheckRequest(
+        messages=[message("안녕"), sent], tools=[pb.Tool(name="send", description="예: 010-1234-5678", strict=True)]
+    )
     passages = passages_of(request, Direction.INPUT)
     assert [(passage.message, passage.part, passage.place) for passage in passages] == [
         (0, 0, "text"),
@@ -105,3 +107,5 @@ def test_every_text_of_a_conversation_is_judged_and_put_back(scanner: Scanner, p
     assert second.name == "[이메일_1]"
     assert second.tool_calls[0] == pb.ToolCall(id="1", name="send", arguments='{"to":"[이메일_1]"}')
     assert request.messages[1] == sent
+    (tool,) = masked_tools(request.tools, judged)
+    assert tool == pb.Tool(name="send", description="예: [전화번호_1]", strict=True)
