@@ -12,6 +12,7 @@ from soban.gateway.metering import Meter
 from soban.gateway.policies import Policies
 from soban.gateway.pump import Pump
 from soban.gateway.requests import to_check, to_filter, to_generate
+from soban.gateway.served_models import ServedModels
 from soban.gateway.upstream import GenerateCall, GenerationClient, SafetyClient
 from soban.gateway.validation import Validator
 from soban.runtime.context import Call
@@ -26,6 +27,7 @@ class ChatFlow:
         *,
         safety: SafetyClient,
         generation: GenerationClient,
+        models: ServedModels,
         validator: Validator,
         policies: Policies,
         announcer: Announcer,
@@ -33,6 +35,7 @@ class ChatFlow:
     ) -> None:
         self._safety = safety
         self._generation = generation
+        self._models = models
         self._validator = validator
         self._policies = policies
         self._announcer = announcer
@@ -47,6 +50,8 @@ class ChatFlow:
         self._validator.validate(chat)
         policy = self._policies.of(chat)
         with self._meter.measure(chat, call) as watch, contextlib.ExitStack() as cancelled_at_exit:
+            await self._models.require(chat.model, call)
+            watch.asked_model = chat.model
             checked = await self._safety.check(to_check(chat, policy), call)
             watch.input_checked()
             if checked.verdict.action == pb.ACTION_BLOCK:

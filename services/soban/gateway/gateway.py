@@ -15,6 +15,7 @@ from soban.gateway.metering import Meter
 from soban.gateway.openai.app import OpenAIApi
 from soban.gateway.openai.http_side import HttpSide
 from soban.gateway.policies import Policies
+from soban.gateway.served_models import ServedModels
 from soban.gateway.servicer import ChatServicer
 from soban.gateway.settings import GatewaySettings, Upstreams
 from soban.gateway.upstream import GenerationClient, SafetyClient, until_serving
@@ -52,6 +53,7 @@ class Gateway:
         self._flow = ChatFlow(
             safety=safety,
             generation=generation,
+            models=ServedModels(models, generation),
             validator=Validator(settings.max_text_bytes),
             policies=Policies(settings.default_policy, models),
             announcer=Announcer(settings.ai_notice),

@@ -28,6 +28,8 @@ class Stopwatch:
         self._began = time.perf_counter()
         self._input_checked: float | None = None
         self._first_piece: float | None = None
+        self.asked_model = ""
+        """The model that the request names, once it is known to exist: strangers cannot name series, spans or lines."""
         self.model = ""
         """The model that answers, once known."""
         self.usage = pb.Usage()
@@ -97,7 +99,6 @@ class Meter:
             semconv.GEN_AI_OPERATION_NAME: operation,
             semconv.GEN_AI_PROVIDER_NAME: PROVIDER,
         }
-        # Only names that generation knows, so that strangers cannot grow the number of series.
         if watch.model:
             attributes[semconv.GEN_AI_RESPONSE_MODEL] = watch.model
         if watch.first_piece is not None:
@@ -105,7 +106,7 @@ class Meter:
         for kind, tokens in (("input", watch.usage.input_tokens), ("output", watch.usage.output_tokens)):
             if tokens:
                 self._tokens.record(tokens, {**attributes, semconv.GEN_AI_TOKEN_TYPE: kind})
-        _describe(trace.get_current_span(), chat, watch, attributes)
+        _describe(trace.get_current_span(), watch, attributes)
         if error:
             attributes[semconv.ERROR_TYPE] = error
         self._durations.record(watch.seconds(), attributes)
@@ -125,10 +126,11 @@ def _account(chat: pb.ChatRequest, call: Call, watch: Stopwatch, error: str) -> 
     _usage_logger.info("chat", extra=fields)
 
 
-def _describe(span: trace.Span, chat: pb.ChatRequest, watch: Stopwatch, attributes: dict[str, str]) -> None:
+def _describe(span: trace.Span, watch: Stopwatch, attributes: dict[str, str]) -> None:
     if not span.is_recording():
         return
     span.set_attributes(dict(attributes))
-    span.set_attribute(semconv.GEN_AI_REQUEST_MODEL, chat.model)
+    if watch.asked_model:
+        span.set_attribute(semconv.GEN_AI_REQUEST_MODEL, watch.asked_model)
     span.set_attribute(semconv.GEN_AI_USAGE_INPUT_TOKENS, watch.usage.input_tokens)
     span.set_attribute(semconv.GEN_AI_USAGE_OUTPUT_TOKENS, watch.usage.output_tokens)

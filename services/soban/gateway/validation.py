@@ -18,6 +18,7 @@ MOST_BIASES = 1024
 MOST_LABELS = 16
 MOST_LABEL_CHARACTERS = 64
 MOST_USER_CHARACTERS = 128
+MOST_MODEL_CHARACTERS = 256
 
 
 class Validator:
@@ -30,6 +31,8 @@ class Validator:
         """Raises InvalidField or TextTooLong."""
         if not chat.model:
             raise InvalidField("a model is required", field="model")
+        if len(chat.model) > MOST_MODEL_CHARACTERS:
+            raise InvalidField(f"at most {MOST_MODEL_CHARACTERS} characters", field="model")
         _validate_lengths(chat)
         if bool(chat.messages) == bool(chat.prompt):
             both = "only one of messages and prompt may be given" if chat.prompt else "messages or prompt is required"

@@ -62,7 +62,11 @@ async def running_stack(telemetry: Telemetry | None = None, **settings: Any) -> 
         one = await stack.enter_async_context(running(far_safety, QUIET, grace=0))
         two = await stack.enter_async_context(running(far_generation, QUIET, grace=0))
         own = GatewaySettings(port=0, http_port=0, metrics_port=0, **settings)
-        models = {"ko-strict": ModelConfig(url="m.gguf", safety_policy="strict")}
+        models = {
+            "ko-strict": ModelConfig(url="m.gguf", safety_policy="strict"),
+            "m": ModelConfig(url="m.gguf"),
+            "soban-demo": ModelConfig(url="m.gguf"),
+        }
         made = telemetry or Telemetry.noop()
         gateway = Gateway(own, Upstreams(safety=one.target, generation=two.target), models, made)
         server = await stack.enter_async_context(running(gateway, own, made, grace=0))

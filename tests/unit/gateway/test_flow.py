@@ -288,6 +288,16 @@ async def test_generation_that_ends_before_its_answer_is_an_engine_lost(stack: S
     assert from_rpc_error(caught.value).reason == "ENGINE_LOST"
 
 
+async def test_a_model_that_nobody_serves_is_not_found_before_its_text_is_judged(stack: Stack) -> None:
+    """Also where the text would be blocked; one that only generation knows passes."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stack.stream(say(SWEARING, model="gpt-4o"))
+    assert from_rpc_error(caught.value).reason == "MODEL_NOT_FOUND"
+    assert stack.safety.checks == []
+    await stack.stream(say("안녕", model="kakaocorp/kanana-1.5-2.1b"))
+    assert stack.generation.requests[0].model == "kakaocorp/kanana-1.5-2.1b"
+
+
 async def test_policy_not_found_names_safety_policy(stack: Stack) -> None:
     stack.safety.check_error = PolicyNotFound("no policy nope", field="policy")
     with pytest.raises(grpc.aio.AioRpcError) as caught:

@@ -72,8 +72,13 @@ async def test_a_chat_counts_its_tokens_its_duration_and_its_first_piece(watched
 async def test_a_failed_chat_has_an_error_type_and_no_name_that_a_stranger_chose(watched: Watched) -> None:
     watched.stack.generation.script = playing([EngineLost("gone")])
     with pytest.raises(grpc.aio.AioRpcError):
-        await watched.stack.stream(say("안녕", model="무엇이든"))
-    [(attributes, count, _)] = watched.points("gen_ai.client.operation.duration")
+        await watched.stack.stream(say("안녕"))
+    with pytest.raises(grpc.aio.AioRpcError):
+        await watched.stack.stream(say(SWEARING, model="무엇이든"))
+    points = watched.points("gen_ai.client.operation.duration")
+    assert "무엇이든" not in str([*points, *(span.to_json() for span in watched.spans.get_finished_spans())])
+    assert {attributes["error.type"] for attributes, _, _ in points} == {"ENGINE_LOST", "MODEL_NOT_FOUND"}
+    [(attributes, count)] = [point[:2] for point in points if point[0]["error.type"] == "ENGINE_LOST"]
     assert attributes == {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "soban",

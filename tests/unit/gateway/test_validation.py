@@ -25,6 +25,7 @@ TEXT = pb.ContentPart(text="네")
 
 BAD = [
     (pb.ChatRequest(), "INVALID_FIELD", "model"),
+    (say("응", model="m" * 257), "INVALID_FIELD", "model"),
     (pb.ChatRequest(model="m"), "INVALID_FIELD", "messages"),
     (say("응", prompt="응"), "INVALID_FIELD", "messages"),
     (say(""), "INVALID_FIELD", "messages[0].parts[0].text"),
