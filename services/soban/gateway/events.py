@@ -9,8 +9,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 import soban.v1 as pb
 from soban.gateway.answer import Answer, Event, choice_count
-from soban.gateway.metering import Stopwatch
 from soban.gateway.requests import input_eojeol
+from soban.gateway.stopwatch import Stopwatch
 
 
 class Announcer:

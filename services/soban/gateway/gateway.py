@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import grpc
 
 import soban.v1 as pb
+from soban.gateway.accounting import Accounts
 from soban.gateway.events import Announcer
 from soban.gateway.flow import ChatFlow
 from soban.gateway.metering import Meter
@@ -57,7 +58,7 @@ class Gateway:
             validator=Validator(settings.max_text_bytes),
             policies=Policies(settings.default_policy, models),
             announcer=Announcer(settings.ai_notice),
-            meter=Meter(telemetry),
+            meter=Meter(telemetry, Accounts(settings.log_labels, settings.log_user_salt)),
         )
         api = OpenAIApi(self._flow, safety, generation, settings.default_policy)
         self._http = HttpSide(api, settings, telemetry)

@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+import soban.v1 as pb
 from soban.runtime.errors import EngineLost
 from soban.runtime.telemetry import Telemetry
 from unit.gateway.conftest import Stack, running_stack, say
@@ -140,25 +141,60 @@ async def test_http_requests_are_recorded_by_route_not_by_path(watched: Watched)
     assert series == {("/v1/models/{name}", 200, 1), ("_OTHER", 404, 2)}
 
 
-async def test_log_lines_hold_no_text(watched: Watched, caplog: pytest.LogCaptureFixture) -> None:
+def telling(text: str) -> pb.ChatRequest:
+    """A request that holds `text` wherever a client can put some."""
+    chat = say(text, user=text, session=text, labels={"note": text, text: "x"})
+    chat.messages[0].name = text
+    chat.messages.append(pb.Message(role=pb.ROLE_ASSISTANT, tool_calls=[pb.ToolCall(id=text, name=text)]))
+    chat.options.tools.append(pb.Tool(name=text, description=text))
+    return chat
+
+
+def telling_in_json(text: str) -> dict[str, Any]:
+    return {
+        "model": "soban-demo",
+        "messages": [{"role": "user", "content": text, "name": text}],
+        "user": text,
+        "safety_identifier": text,
+        "prompt_cache_key": text,
+        "metadata": {"note": text},
+        "tools": [{"type": "function", "function": {"name": text}}],
+    }
+
+
+async def test_log_lines_and_signals_hold_nothing_of_the_request(
+    watched: Watched, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither text, nor who asked, nor names that the client chose; blocked or not, known model or not."""
     caplog.set_level(logging.DEBUG)
     for text in (SECRET, f"{SECRET} {SWEARING}"):
-        await watched.stack.post(
-            "/v1/chat/completions", {"model": "soban-demo", "messages": [{"role": "user", "content": text}]}
-        )
-        await watched.stack.stream(say(text))
+        await watched.stack.post("/v1/chat/completions", telling_in_json(text))
+        await watched.stack.post("/v1/chat/completions", {**telling_in_json(text), "model": text})
+        await watched.stack.stream(telling(text))
+        with pytest.raises(grpc.aio.AioRpcError):
+            await watched.stack.stream(say(text, model=text))
     told = str([vars(record) for record in caplog.records])
     assert "POST /v1/chat/completions" in told
     assert "참외" not in told
+    shown = watched.points("gen_ai.client.operation.duration"), watched.points("http.server.request.duration")
+    assert "참외" not in str([shown, [span.to_json() for span in watched.spans.get_finished_spans()]])
 
 
-async def test_a_chat_is_one_line_for_accounting(watched: Watched, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_chat_is_one_line_for_accounting(caplog: pytest.LogCaptureFixture) -> None:
+    """Its user can be told from others, not read; of the labels it shows those that the operator listed."""
     caplog.set_level(logging.INFO)
-    chat = say("안녕", user="u-1", labels={"team": "support"})
-    await watched.stack.stream(chat, metadata=(("x-request-id", "req-3"),))
-    [line] = [vars(record) for record in caplog.records if record.name == "soban.usage"]
-    wanted = {"request_id": "req-3", "model": "soban-demo", "user": "u-1", "labels": {"team": "support"}}
-    assert {**wanted, "input_tokens": 11, "output_tokens": 7, "reason": None}.items() <= line.items()
+    async with running_stack(log_labels=("team",), log_user_salt="소금") as stack:
+        for user in ("u-1", "u-1", "u-2"):
+            chat = say("안녕", user=user, labels={"team": "support", "note": "x"})
+            await stack.stream(chat, metadata=(("x-request-id", "req-3"),))
+    lines = [vars(record) for record in caplog.records if record.name == "soban.usage"]
+    wanted = {"request_id": "req-3", "model": "soban-demo", "labels": {"team": "support"}}
+    assert all(
+        {**wanted, "input_tokens": 11, "output_tokens": 7, "reason": None}.items() <= line.items() for line in lines
+    )
+    first, again, other = (line["user"] for line in lines)
+    assert first == again != other
+    assert len(first) == 16
 
 
 async def test_an_answer_without_text_has_no_time_of_its_first_text(watched: Watched) -> None:
