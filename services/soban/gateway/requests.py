@@ -30,6 +30,9 @@ def to_generate(chat: pb.ChatRequest, checked: pb.CheckResponse) -> pb.GenerateR
         generate.messages.extend(checked.masked_messages if masked else chat.messages)
     else:
         generate.prompt = checked.masked_text if masked else chat.prompt
+    if masked and chat.options.tools:
+        del generate.options.tools[:]
+        generate.options.tools.extend(checked.masked_tools)
     return generate
 
 
