@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 
 import soban.v1 as pb
+from soban.generation.answer_shapes import validate_shapes
+from soban.generation.template_arguments import template_arguments
 from soban.runtime.errors import InvalidField, TextTooLong
 
 MOST_STOPS, MOST_STOP_CHARACTERS = 16, 256
@@ -46,6 +48,7 @@ def validate(request: pb.GenerateRequest, max_prompt_bytes: int) -> None:
     validate_ranges(request.options)
     _validate_options(request)
     _validate_sizes(request, max_prompt_bytes)
+    validate_shapes(request.options)
 
 
 def validate_ranges(options: pb.GenerationOptions) -> None:
@@ -90,6 +93,8 @@ def _validate_options(request: pb.GenerateRequest) -> None:
     for name in ("tools", "template_arguments_json"):
         if getattr(options, name) and not request.messages:
             raise InvalidField("needs messages rather than a prompt", field=f"options.{name}")
+    if options.template_arguments_json:
+        template_arguments(options.template_arguments_json)
 
 
 def _validate_stops(options: pb.GenerationOptions) -> None:

@@ -5,11 +5,12 @@ Field names are those of llama.cpp's tools/server/server-schema.cpp (October 202
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import soban.v1 as pb
-from soban.runtime.errors import InvalidField, NotBuilt
+from soban.generation.answer_shapes import json_schema
+from soban.generation.template_arguments import template_arguments
+from soban.runtime.errors import NotBuilt
 
 CHAT_PATH = "/v1/chat/completions"
 COMPLETION_PATH = "/v1/completions"
@@ -82,7 +83,7 @@ def _chat(request: pb.GenerateRequest) -> dict[str, Any]:
     if options.continue_final_message:
         body.update(continue_final_message=True, add_generation_prompt=False)
     if options.template_arguments_json:
-        body["chat_template_kwargs"] = _json_object(options.template_arguments_json, "options.template_arguments_json")
+        body["chat_template_kwargs"] = template_arguments(options.template_arguments_json)
     if options.tools:
         body.update(_tools(options))
     return body
@@ -120,7 +121,7 @@ def _tools(options: pb.GenerationOptions) -> dict[str, Any]:
 
 def _tool(tool: pb.Tool, index: int) -> dict[str, Any]:
     field = f"options.tools[{index}].parameters_json_schema"
-    parameters = _json_object(tool.parameters_json_schema, field) if tool.parameters_json_schema else {"type": "object"}
+    parameters = json_schema(tool.parameters_json_schema, field) if tool.parameters_json_schema else {"type": "object"}
     return {
         "type": "function",
         "function": {
@@ -142,17 +143,7 @@ def _shape(shape: pb.ResponseFormat) -> dict[str, Any]:
     if kind == "json_object":
         return {"json_schema": {"type": "object"}}
     if kind == "json_schema":
-        return {"json_schema": _json_object(shape.json_schema, "options.response_format.json_schema")}
+        return {"json_schema": json_schema(shape.json_schema, "options.response_format.json_schema")}
     if kind == "grammar":
         return {"grammar": shape.grammar}
     return {}
-
-
-def _json_object(text: str, field: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as err:
-        raise InvalidField("must be JSON text", field=field) from err
-    if not isinstance(value, dict):
-        raise InvalidField("must be a JSON object", field=field)
-    return value
