@@ -48,7 +48,7 @@ class ChatFlow:
         (`contextlib.aclosing`), which cancels what runs upstream.
         """
         self._validator.validate(chat)
-        policy = self._policies.of(chat)
+        policy = self._policies.of_chat(chat)
         with self._meter.measure(chat, call) as watch, contextlib.ExitStack() as cancelled_at_exit:
             await self._models.require(chat.model, call)
             watch.asked_model = chat.model

@@ -51,16 +51,17 @@ class Gateway:
         }
         safety = SafetyClient(self._channels[SAFETY_SERVICE], settings.check_seconds)
         generation = GenerationClient(self._channels[GENERATION_SERVICE])
+        policies = Policies(settings.default_policy, models, settings.client_policies)
         self._flow = ChatFlow(
             safety=safety,
             generation=generation,
             models=ServedModels(models, generation),
             validator=Validator(settings.max_text_bytes),
-            policies=Policies(settings.default_policy, models),
+            policies=policies,
             announcer=Announcer(settings.ai_notice),
             meter=Meter(telemetry, Accounts(settings.log_labels, settings.log_user_salt)),
         )
-        api = OpenAIApi(self._flow, safety, generation, settings.default_policy)
+        api = OpenAIApi(self._flow, safety, generation, policies)
         self._http = HttpSide(api, settings, telemetry)
 
     @property

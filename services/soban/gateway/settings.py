@@ -38,6 +38,9 @@ class GatewaySettings(ServerSettings):
     upstreams: Upstreams = Upstreams()
     default_policy: Annotated[str, Field(min_length=1)] = "default"
     """Safety policy for requests and models that name none."""
+    client_policies: tuple[str, ...] = ()
+    """Policies that a request may name besides its model's own; by default no client chooses how strictly it is
+    filtered."""
     ai_notice: str = ""
     """Notice for people that a generative model writes, returned with every answer (AI Basic Act, Art. 31)."""
     max_body_bytes: Annotated[int, Field(ge=1024, le=1024 * MIB)] = 4 * MIB

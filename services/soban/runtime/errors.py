@@ -14,6 +14,7 @@ SobanError
  |   +- PolicyNotFound
  +- KeyInvalid               no key, or an unknown one
  +- ModelForbidden           this key may not use that model
+ +- PolicyForbidden          requests may not choose that safety policy
  +- ResourceExhausted        RetryInfo is sent
  |   +- QueueFull
  |   +- EngineOverloaded
@@ -58,6 +59,8 @@ class SobanError(Exception):
     code: grpc.StatusCode = grpc.StatusCode.UNKNOWN
     reason: str = ""
     domain: str = DOMAIN
+    resend: bool = True
+    """Whether gRPC itself may send the call again where the caller's channel retries its code."""
 
     def __init__(
         self,
@@ -157,6 +160,11 @@ class ModelForbidden(SobanError):
     reason = "MODEL_FORBIDDEN"
 
 
+class PolicyForbidden(SobanError):
+    code = grpc.StatusCode.PERMISSION_DENIED
+    reason = "POLICY_FORBIDDEN"
+
+
 class ResourceExhausted(SobanError):
     """Too much at once; the same request succeeds later."""
 
@@ -189,7 +197,10 @@ class NoReplica(Unavailable):
 
 
 class EngineLost(Unavailable):
+    """The request may be what killed the engine: only its sender, who knows it, should try it again."""
+
     reason = "ENGINE_LOST"
+    resend = False
 
 
 class NotReady(Unavailable):

@@ -108,11 +108,11 @@ REFUSED = {
     "temperature": ({"temperature": 100}, openai.BadRequestError, "temperature", "invalid_value"),
     "n": ({"n": 99}, openai.BadRequestError, "n", "invalid_value"),
     "typing error": ({"extra_body": {"temprature": 1}}, openai.BadRequestError, "temprature", "invalid_value"),
-    "unknown policy": (
+    "policy that is not open": (
         {"extra_body": {"soban": {"safety_policy": "nope"}}},
-        openai.NotFoundError,
+        openai.PermissionDeniedError,
         "soban.safety_policy",
-        "policy_not_found",
+        "policy_forbidden",
     ),
     "no messages": ({"messages": []}, openai.BadRequestError, "messages", "invalid_value"),
 }

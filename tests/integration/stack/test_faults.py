@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from dataclasses import dataclass
+from pathlib import Path
 
 import grpc
 import psutil
@@ -17,6 +18,7 @@ from soban.generation.llama_server import KEY_VARIABLE
 
 STREAMS = 8
 RETURN_SECONDS = 60.0
+OPEN_POLICY = ("-c", str(Path(__file__).with_name("open_policy.yaml")))
 
 
 @dataclass
@@ -71,7 +73,7 @@ def has_retry_info(error: grpc.aio.AioRpcError) -> bool:
 
 async def test_an_engine_that_is_killed_hangs_no_stream_and_comes_back() -> None:
     """Streams end OK or UNAVAILABLE with RetryInfo, those cut in their text always the latter; the next one works."""
-    with up() as stack:
+    with up(*OPEN_POLICY) as stack:
         first = engine_of(stack)
         reads = await during_streams(stack, 700, first.kill)
         cut = [each for each in reads if each.error is not None]
@@ -100,7 +102,7 @@ async def until_answered(stack: Up) -> Read:
 
 async def test_a_stack_that_is_stopped_lets_running_streams_end() -> None:
     """All end OK, the exit code is 0, and no process is left."""
-    with up() as stack:
+    with up(*OPEN_POLICY) as stack:
         family = stack.family()
         reads = await during_streams(stack, 300, lambda: stack.signal(signal.SIGTERM))
         assert [each.error for each in reads] == [None] * STREAMS

@@ -61,6 +61,7 @@ async def running_stack(telemetry: Telemetry | None = None, **settings: Any) -> 
     async with contextlib.AsyncExitStack() as stack:
         one = await stack.enter_async_context(running(far_safety, QUIET, grace=0))
         two = await stack.enter_async_context(running(far_generation, QUIET, grace=0))
+        settings.setdefault("client_policies", ("lenient", "strict"))
         own = GatewaySettings(port=0, http_port=0, metrics_port=0, **settings)
         models = {
             "ko-strict": ModelConfig(url="m.gguf", safety_policy="strict"),

@@ -215,6 +215,19 @@ async def test_policy_is_the_requests_else_the_models_else_the_default(stack: St
     assert [config.policy for config in stack.safety.configs] == ["default", "strict", "lenient"]
 
 
+async def test_a_policy_that_is_not_open_to_clients_is_refused_but_the_requests_own_may_be_named() -> None:
+    async with running_stack(client_policies=()) as stack:
+        await stack.stream(say("가", safety_policy="default"))
+        await stack.stream(say("나", model="ko-strict", safety_policy="strict"))
+        for model, policy in (("soban-demo", "observe"), ("ko-strict", "default"), ("soban-demo", "없는 것")):
+            with pytest.raises(grpc.aio.AioRpcError, match="clientPolicies") as caught:
+                await stack.stream(say("다", model=model, safety_policy=policy))
+            told = from_rpc_error(caught.value)
+            assert (told.code, told.reason) == (grpc.StatusCode.PERMISSION_DENIED, "POLICY_FORBIDDEN")
+            assert policy not in told.message
+        assert len(stack.safety.checks) == 2
+
+
 async def test_restoring_keeps_values_and_hands_the_vault_to_the_filter(stack: Stack) -> None:
     await stack.stream(say(f"{PHONE}", restore_personal_data=True, user="u-1"))
     assert stack.safety.checks[0].keep_values
@@ -299,9 +312,9 @@ async def test_a_model_that_nobody_serves_is_not_found_before_its_text_is_judged
 
 
 async def test_policy_not_found_names_safety_policy(stack: Stack) -> None:
-    stack.safety.check_error = PolicyNotFound("no policy nope", field="policy")
+    stack.safety.check_error = PolicyNotFound("no policy lenient", field="policy")
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await stack.stream(say("안녕", safety_policy="nope"))
+        await stack.stream(say("안녕", safety_policy="lenient"))
     assert from_rpc_error(caught.value).reason == "POLICY_NOT_FOUND"
     assert stack.generation.requests == []
 

@@ -61,6 +61,17 @@ async def test_upstream_errors_in_openais_shape(
         assert await response.json() == {"error": {"message": "no", "type": kind, "param": param, "code": code}}
 
 
+@pytest.mark.parametrize("path", [CHAT, "/v1/completions", "/v1/moderations"])
+async def test_a_policy_that_no_client_may_name_is_403(stack: Stack, path: str) -> None:
+    good = {"model": "m", "soban": {"safety_policy": "observe"}}
+    text = {"messages": [{"role": "user", "content": "응"}]} if path == CHAT else {"prompt": "응"}
+    status, answer = await stack.post(path, {**good, **({"input": "응"} if path == "/v1/moderations" else text)})
+    error = answer["error"]
+    assert (status, error["type"], error["code"]) == (403, "permission_error", "policy_forbidden")
+    assert error["param"] == "soban.safety_policy"
+    assert stack.safety.checks == []
+
+
 async def test_bug_upstream_tells_its_id_alone(stack: Stack) -> None:
     stack.generation.script = playing([Internal("비밀")])
     status, answer = await stack.post(CHAT, {"model": "m", "messages": [{"role": "user", "content": "응"}]})

@@ -17,17 +17,18 @@ from soban.gateway.openai.chat_request import Asked, read_chat, read_completion
 from soban.gateway.openai.fields import Fields
 from soban.gateway.openai.params import params_of
 from soban.gateway.openai.request import CALL, as_json, body_of
+from soban.gateway.policies import Policies
 from soban.gateway.upstream import GenerationClient, SafetyClient
 
 
 class OpenAIApi:
     """Handlers: JSON in, the flow, JSON or events out. They raise SobanError; the middleware answers it."""
 
-    def __init__(self, flow: ChatFlow, safety: SafetyClient, generation: GenerationClient, default_policy: str) -> None:
+    def __init__(self, flow: ChatFlow, safety: SafetyClient, generation: GenerationClient, policies: Policies) -> None:
         self._flow = flow
         self._safety = safety
         self._generation = generation
-        self._default_policy = default_policy
+        self._policies = policies
 
     def routes(self) -> list[web.RouteDef]:
         """All paths under /v1."""
@@ -69,11 +70,12 @@ class OpenAIApi:
         body = await body_of(request)
         texts = moderation.read_inputs(body)
         extension = body.object("soban")
-        policy = (extension.text("safety_policy") if extension else None) or self._default_policy
+        named = (extension.text("safety_policy") if extension else None) or ""
         body.ignore("model")
         body.refuse_unread()
         results = []
         with params_of(body):
+            policy = self._policies.of_text(named)
             for text in texts:
                 check = pb.CheckRequest(text=text, policy=policy, direction=pb.DIRECTION_INPUT)
                 checked = await self._safety.check(check, request[CALL])
