@@ -40,11 +40,11 @@ class Console:
         self.out.flush()
 
     def tell(self, text: str = "") -> None:
-        """A line that need not be read: that its reader has left is no error."""
+        """A line that need not be read. From the first that cannot be written, by whatever cause, `out` is mute."""
         try:
             self.write(text)
-        except BrokenPipeError:
-            silence_output()
+        except OSError:
+            silence(self.out)
 
     def note(self, text: str, *styles: str) -> None:
         """A line beside the results."""
@@ -71,10 +71,13 @@ class Console:
         return shutil.get_terminal_size((_DEFAULT_COLUMNS, 24)).columns
 
 
-def silence_output() -> None:
-    """Standard output cannot be written any more; without this Python complains when it flushes at exit."""
-    if sys.stdout is not None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def silence(stream: TextIO | None) -> None:
+    """`stream` cannot be written any more; without this Python complains when it flushes at exit."""
+    if stream is None:
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def _writer(stream: TextIO | None) -> TextIO:

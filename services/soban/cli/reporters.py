@@ -126,7 +126,7 @@ class PersonReporter:
     def stopping(self) -> None:
         """Running answers may end."""
         self._console.tell()
-        self._console.tell("멈추는 중, 답하던 것은 마칩니다 · stopping; running answers may end (Ctrl-C again hurries)")
+        self._console.tell(_STOPPING)
 
     def stopped(self) -> None:
         """The last line."""

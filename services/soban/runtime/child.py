@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import logging
 import os
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+
+_logger = logging.getLogger(__name__)
 
 PARENT_FD = "SOBAN_PARENT_FD"
 
@@ -39,6 +42,14 @@ def _exit_at_eof(descriptor: int) -> None:
         while os.read(descriptor, 1):
             pass
     os._exit(1)
+
+
+def _pour(line: str, sink: Sink) -> None:
+    """A sink that raises loses the line, and not the pipe that the child writes to."""
+    try:
+        sink(line)
+    except Exception:
+        _logger.exception("sink failed")
 
 
 class Child:
@@ -124,7 +135,7 @@ class Child:
             return
         with stream:
             for line in stream:
-                sink(line.decode("utf-8", "replace").rstrip("\n"))
+                _pour(line.decode("utf-8", "replace").rstrip("\n"), sink)
 
     def _kill_group(self) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeVar
 
 from soban.runtime.child import Child, Sink, exit_with_parent
 
@@ -17,6 +17,7 @@ _logger = logging.getLogger(__name__)
 
 _PROBE_SECONDS = 0.05
 
+T = TypeVar("T")
 Probe = Callable[[], Awaitable[bool]]
 
 
@@ -52,7 +53,7 @@ class Supervisor:
 
     `argv` may be a function, asked before each start (a fresh port, say). `probe` is asked every 50 ms until it says
     True. `on_exit` gets each return code, `on_state` each new state, both in the event loop. `sink` gets lines of
-    output, which are passed through without it.
+    output, which are passed through without it. What any of them raises is logged and does not end the supervision.
     """
 
     def __init__(
@@ -135,12 +136,10 @@ class Supervisor:
             pause = self._backoff.pause(failures)
             fields = {"child": self._name, "returncode": code, "pause_seconds": round(pause, 2)}
             _logger.warning("child ended", extra=fields)
-            if self._on_exit is not None:
-                self._on_exit(code)
+            self._tell(self._on_exit, code)
             await asyncio.sleep(pause)
             self.restarts += 1
-            with contextlib.suppress(OSError):
-                self._spawn()
+            self._respawn()
 
     async def _watch(self) -> int:
         """The return code of the child, which becomes RUNNING on the way when its probe passes."""
@@ -155,7 +154,7 @@ class Supervisor:
 
     async def _become_ready(self) -> None:
         if self._probe is not None:
-            await _until(self._probe)
+            await _until(_unfailing(self._probe, self._name))
         self._enter(State.RUNNING)
 
     def _spawn(self) -> None:
@@ -163,6 +162,13 @@ class Supervisor:
         self._enter(State.STARTING)
         argv = self._argv() if callable(self._argv) else self._argv
         self._child = Child(argv, self._env, self._sink)
+
+    def _respawn(self) -> None:
+        """Without a child it is BACKOFF again, with a longer pause."""
+        try:
+            self._spawn()
+        except Exception:
+            _logger.exception("child not started", extra={"child": self._name})
 
     def _enter(self, state: State) -> None:
         if state is self._state:
@@ -172,8 +178,35 @@ class Supervisor:
             if state in states and not waiter.done():
                 waiter.set_result(state)
         self._waiters = [pair for pair in self._waiters if not pair[1].done()]
-        if self._on_state is not None:
-            self._on_state(state)
+        self._tell(self._on_state, state)
+
+    def _tell(self, listener: Callable[[T], None] | None, what: T) -> None:
+        """Whoever listens must not end what is told of."""
+        if listener is None:
+            return
+        try:
+            listener(what)
+        except Exception:
+            _logger.exception("listener failed", extra={"child": self._name})
+
+
+def _unfailing(probe: Probe, name: str) -> Probe:
+    """`probe`, for which a failure other than OSError, which is everyday, is False, too; the first one is logged."""
+    logged = False
+
+    async def ask() -> bool:
+        nonlocal logged
+        try:
+            return await probe()
+        except OSError:
+            return False
+        except Exception:
+            if not logged:
+                _logger.exception("probe failed", extra={"child": name})
+            logged = True
+            return False
+
+    return ask
 
 
 async def _until(probe: Probe) -> None:

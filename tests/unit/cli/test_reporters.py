@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -57,6 +59,26 @@ def test_a_crash_is_told_with_the_last_words(console: Console) -> None:
         "    soban: out of memory",
         "  safety        starts again  1.0 s",
     ]
+
+
+@pytest.mark.parametrize("kind", ["person", "program"])
+@pytest.mark.parametrize("where", ["pipe", "disk"])
+def test_lines_that_cannot_be_written_are_no_error(kind: str, where: str, plan: Plan) -> None:
+    """Neither for want of a reader nor of space; nothing is left that would fail when it is flushed at exit."""
+    with without_reader() if where == "pipe" else Path("/dev/full").open("w", encoding="utf-8") as out:
+        console = Console(out, io.StringIO(), io.BytesIO(), {})
+        journal = Journal(None, console.err)
+        reporter = ProgramReporter(console) if kind == "program" else PersonReporter(console, journal)
+        reporter.starting(plan)
+        reporter.state("safety", State.BACKOFF, 1.0)
+        reporter.ready(plan, 3.0)
+        reporter.stopped()
+
+
+def without_reader() -> TextIO:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    return open(write_end, "w", encoding="utf-8")  # noqa: PTH123 - a descriptor
 
 
 def test_a_program_reads_addresses_before_anything_is_ready(console: Console, plan: Plan) -> None:

@@ -17,9 +17,9 @@ from soban.cli.failure import Failure
 from soban.cli.journal import Journal
 from soban.cli.plan import SERVICES, Plan
 from soban.cli.ports import Ports
-from soban.cli.stack import Stack
+from soban.cli.stack import OnState, Stack
 from soban.runtime.config import Config
-from soban.runtime.process import State
+from soban.runtime.process import State, Supervisor
 from soban.runtime.settings import ServerSettings
 
 SERVICE = Path(__file__).with_name("fake_service.py")
@@ -43,7 +43,7 @@ class States:
                 await self._more.wait()
 
 
-def stack_of(states: States, longest: float = 5.0, **manners: str) -> Stack:
+def stack_of(states: OnState, longest: float = 5.0, **manners: str) -> Stack:
     """Services that behave well unless their manner is given."""
     with Ports() as ports:
         settings = {
@@ -112,6 +112,51 @@ async def test_a_crashed_service_comes_back() -> None:
         }
     finally:
         await stack.stop(asyncio.Event())
+
+
+async def test_a_listener_that_raises_ends_no_supervision() -> None:
+    """Whatever it raises, and at each state: what crashed afterwards comes back all the same."""
+    states = States()
+
+    def listener(service: str, state: State, seconds: float) -> None:
+        states(service, state, seconds)
+        raise BrokenPipeError if service == "safety" else ValueError(state)
+
+    stack = stack_of(listener)
+    try:
+        await stack.start()
+        await stack.wait_ready()
+        before = stack.pids["safety"]
+        os.kill(before or 0, signal.SIGKILL)
+        await states.until(("safety", State.BACKOFF))
+        await until(lambda: stack.waiting == [])
+        assert stack.pids["safety"] not in (None, before)
+    finally:
+        await stack.stop(asyncio.Event())
+
+
+async def test_a_sink_that_raises_loses_its_line_alone() -> None:
+    """The child's pipe is read on; a probe that raises is asked again."""
+    lines: list[str] = []
+    asked = iter([RuntimeError("not yet")])
+
+    def sink(line: str) -> None:
+        lines.append(line)
+        raise ValueError(line)
+
+    async def probe() -> bool:
+        for error in asked:
+            raise error
+        return lines[-1:] == ["끝"]
+
+    code = "import time; print('하나'); print('끝', flush=True); time.sleep(600)"
+    supervisor = Supervisor([sys.executable, "-c", code], {"PYTHONUTF8": "1"}, probe=probe, sink=sink)
+    await supervisor.start()
+    try:
+        await supervisor.wait_ready(timeout=30)
+    finally:
+        await supervisor.stop(0.0)
+    assert lines == ["하나", "끝"]
 
 
 async def test_running_work_is_waited_for_until_someone_hurries() -> None:
