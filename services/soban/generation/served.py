@@ -82,7 +82,7 @@ class ServedModel:
         """Yields Started once, pieces, a Finished for each choice. `deadline` is on the clock of `time.monotonic`.
 
         Raises SobanError: NoReplica while the engine is away, QueueFull, EngineLost when it died on the way. A request
-        that had no text yet is sent once more when the engine comes back in time.
+        that had no text yet is sent once more when the engine comes back in time, unless it may be what killed it.
         """
         if not self.replica.ready:
             raise NoReplica(f"no engine of {self.name} is ready", retry_after=_RETRY_SECONDS)
@@ -102,7 +102,7 @@ class ServedModel:
         except (EngineLost, NoReplica) as err:
             fields = {"model": self.name, "reason": err.reason, "error": str(err), "text_sent": progress.shown}
             _logger.warning("engine lost a request", extra=fields)
-            if progress.shown or not await self._returns(deadline):
+            if progress.shown or _delicate(request.options) or not await self._returns(deadline):
                 raise
         else:
             return
@@ -155,3 +155,8 @@ class ServedModel:
                     pass
         except SobanError as err:
             _logger.warning("warm-up failed", extra={"model": self.name, "reason": err.reason})
+
+
+def _delicate(options: pb.GenerationOptions) -> bool:
+    """Whether the engine compiles something of the request's, the part of it that is known to have crashed."""
+    return options.response_format.WhichOneof("format") not in (None, "text") or bool(options.tools)

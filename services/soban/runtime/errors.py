@@ -268,7 +268,8 @@ class UpstreamStatus(SobanError):
 def from_rpc_error(err: grpc.aio.AioRpcError) -> SobanError:
     """The error an upstream call ended with, as the upstream raised it: class, fields, retry time, metadata.
 
-    A status without details of ours keeps its code; UNKNOWN and INTERNAL become `Internal`.
+    A status without details of ours keeps its code and loses its text, which gRPC wrote and which may hold addresses
+    or metadata; UNKNOWN and INTERNAL become `Internal`.
     """
     found = unpack(err.trailing_metadata())
     kept: dict[str, Any] = {
@@ -279,9 +280,9 @@ def from_rpc_error(err: grpc.aio.AioRpcError) -> SobanError:
     text = err.details() or err.code().name
     if err.code() in (grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL):
         return Internal(f"upstream: {text}", **kept)
-    named = _by_reason().get(found.reason) if found.domain == DOMAIN else _WITHOUT_DETAILS.get(err.code())
-    if named is ServiceUnreachable and not found.reason:
-        return named("a service behind this one does not answer", **kept)  # gRPC's own text holds inside addresses
+    named = _by_reason().get(found.reason)
+    if found.domain != DOMAIN:
+        named, text = _WITHOUT_DETAILS.get(err.code()), _SENTENCES.get(err.code(), f"upstream: {err.code().name}")
     if named is not None and named.code is err.code():
         return named(text, **kept)
     reason = found.reason or UpstreamStatus.reason
@@ -293,6 +294,14 @@ _WITHOUT_DETAILS: dict[grpc.StatusCode, type[SobanError]] = {
     grpc.StatusCode.UNIMPLEMENTED: NotBuilt,
     grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
     grpc.StatusCode.CANCELLED: Cancelled,
+}
+
+_SENTENCES: dict[grpc.StatusCode, str] = {
+    grpc.StatusCode.UNAVAILABLE: "a service behind this one does not answer",
+    grpc.StatusCode.UNIMPLEMENTED: "a service behind this one does not have this method",
+    grpc.StatusCode.DEADLINE_EXCEEDED: "the deadline has passed",
+    grpc.StatusCode.CANCELLED: "the call was cancelled",
+    grpc.StatusCode.RESOURCE_EXHAUSTED: "a message or its metadata is too large",
 }
 
 

@@ -37,6 +37,8 @@ _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 _Behavior = Callable[[Any, _Context], Any]
 _LATE_SECONDS = 5.0
+# A negative time tells gRPC's clients not to retry (proposal A6, "Server pushback").
+_NO_RETRY = ("grpc-retry-pushback-ms", "-1")
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _OWN_CALLS = ("/grpc.health.", "/grpc.reflection.", "/grpc.channelz.")
 
@@ -149,7 +151,11 @@ class _Guard:
         """The status waits behind messages that nobody reads, at the longest as long as the call might have taken."""
         self._record.end(error.code, error.reason)
         status = error.to_status()
-        trailers = ((DETAILS_KEY, status.SerializeToString()), (REQUEST_ID, self._record.call.request_id))
+        trailers = (
+            (DETAILS_KEY, status.SerializeToString()),
+            (REQUEST_ID, self._record.call.request_id),
+            *(() if error.resend else (_NO_RETRY,)),
+        )
         limit = max(_LATE_SECONDS, self._record.call.remaining() or 0.0)
         try:
             async with asyncio.timeout(limit):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import aclosing
+from typing import Any
 
 import pytest
 
@@ -111,6 +112,23 @@ async def test_a_request_is_not_sent_a_third_time() -> None:
     with pytest.raises(EngineLost):
         await model.run()
     assert len(model.engine.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"response_format": pb.ResponseFormat(grammar='root ::= "네"')},
+        {"response_format": pb.ResponseFormat(json_schema="{}")},
+        {"response_format": pb.ResponseFormat(json_object=pb.ResponseFormat.JsonObject())},
+        {"tools": [pb.Tool(name="t")]},
+    ],
+)
+async def test_what_the_engine_compiles_is_never_sent_again(options: dict[str, Any]) -> None:
+    """A grammar may be what kills it."""
+    model = await Model.started([LOST], [Started(), TEXT, END])
+    with pytest.raises(EngineLost):
+        await model.run(ask(**options))
+    assert len(model.engine.asked) == 1
 
 
 async def test_text_that_was_shown_is_never_written_again() -> None:

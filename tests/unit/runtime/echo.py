@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from soban.runtime.context import Call, call_of
-from soban.runtime.errors import EngineLost, InvalidField
+from soban.runtime.errors import EngineLost, InvalidField, NoReplica
 from soban.runtime.server import RunningServer
 from soban.runtime.telemetry import Telemetry
 
@@ -123,6 +123,8 @@ class Echo:
             raise InvalidField("temperature must be at most 2", field="sampling.temperature")
         if command == "lost":
             raise EngineLost("the engine ended", retry_after=2.5)
+        if command == "away":
+            raise NoReplica("no engine is ready", retry_after=2.5)
         if command == "bug":
             raise KeyError("주민번호 900101-1234567")
         if command == "abort":

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from soban.runtime.channels import open_channel
+from soban.runtime.errors import from_rpc_error
 from soban.runtime.server import RunningServer, running
 from soban.runtime.settings import ServerSettings
 from soban.runtime.telemetry import Telemetry
@@ -84,13 +85,23 @@ async def test_calls_are_spread_over_replicas(settings: ServerSettings) -> None:
 
 async def test_a_call_is_tried_again_when_the_service_is_unavailable(client: Client, echo: Echo) -> None:
     """Three attempts, since nothing had been answered yet."""
-    await client.fail("UnaryStream", "lost")
+    await client.fail("UnaryStream", "away")
     assert len(echo.calls) == 3
+
+
+@pytest.mark.parametrize("method", ["UnaryUnary", "UnaryStream"])
+async def test_a_call_that_may_have_killed_its_engine_is_not_tried_again(
+    client: Client, echo: Echo, method: str
+) -> None:
+    """Also on its way through a second server, which raises what it got."""
+    error = await client.fail(method, "lost")
+    assert len(echo.calls) == 1
+    assert not from_rpc_error(error).resend
 
 
 async def test_a_stream_that_began_is_not_tried_again(client: Client, echo: Echo) -> None:
     """The reader has its first part already."""
-    await client.fail("UnaryStream", "then lost")
+    await client.fail("UnaryStream", "then away")
     assert len(echo.calls) == 1
 
 
