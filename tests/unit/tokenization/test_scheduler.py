@@ -79,9 +79,19 @@ async def test_one_worker_is_always_free_of_long_jobs() -> None:
     room = Room(3)
     for name in "LMNO":
         room.submit(name, LONG)
-    assert sorted(room.sent) == ["", "L", "M"]
+    assert sorted(room.sent) == ["", "LN", "MO"]
     room.submit("s", 1)
     assert "s" in room.sent
+
+
+async def test_long_jobs_are_sent_ahead_once_all_that_may_are_busy() -> None:
+    """One each, so that a worker never waits for its next slice."""
+    room = Room(3)
+    for name in "LMNOPQ":
+        room.submit(name, LONG)
+    assert sorted(room.sent) == ["", "LN", "MO"]
+    room.answer(room.sent.index("LN"))
+    assert sorted(room.sent) == ["", "LNP", "MO"]
 
 
 async def test_long_jobs_get_their_turn_under_a_flood_of_short_ones() -> None:

@@ -139,12 +139,22 @@ class Scheduler:
         for seat in free[:kept_for_long]:
             if not seat.sent:
                 self._send_next(self._long, seat)
+        self._send_long_ahead()
         open_to_short = free[kept_for_long:]
         while self._short and open_to_short:
             seat = min(open_to_short, key=lambda seat: seat.load)
             if seat.load >= _AHEAD:
                 return
             self._send_next(self._short, seat)
+
+    def _send_long_ahead(self) -> None:
+        """One job behind the one that a worker is at, once every worker that may have a long job has one."""
+        at_long = [seat for seat in self._seats if seat.long]
+        if len(self._seats) == 1 or len(at_long) < len(self._seats) - 1:
+            return
+        for seat in at_long:
+            if len(seat.sent) == 1:
+                self._send_next(self._long, seat)
 
     def _wanted_for_long(self, free: int) -> int:
         """How many of the free workers take no more short jobs, so that they can take a long one."""
