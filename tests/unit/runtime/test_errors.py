@@ -142,9 +142,11 @@ def test_common_bare_statuses_get_a_name() -> None:
 
 
 def test_addresses_of_the_inside_stay_inside() -> None:
-    """gRPC's own text for a failed connection names them."""
-    error = from_rpc_error(bare_error(grpc.StatusCode.UNAVAILABLE, "failed to connect to ipv4:10.0.0.7:50062"))
-    assert "10.0.0.7" not in error.public_message
+    """gRPC's own text names them, or shows metadata: whatever the code, it is not handed on."""
+    for code in grpc.StatusCode:
+        error = from_rpc_error(bare_error(code, "Stream removed; ipv4:10.0.0.7:50062, metadata: authorization"))
+        assert "10.0.0.7" not in error.public_message
+        assert error.public_message
 
 
 def test_a_foreign_reason_is_kept_as_it_came() -> None:
