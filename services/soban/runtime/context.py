@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Iterable, Mapping
@@ -16,6 +17,8 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 REQUEST_ID = "x-request-id"
 TRACEPARENT = "traceparent"
 
+# w3.org/TR/trace-context, "traceparent Header Field Values": version ff and ids of zeros alone are invalid.
+_W3C_PARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _PROPAGATOR = TraceContextTextMapPropagator()
 _ServicerContext: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
@@ -67,7 +70,7 @@ def call_of(context: _ServicerContext) -> Call:
 def new_call(metadata: Mapping[str, str | bytes], remaining: float | None) -> Call:
     """A call as its metadata describes it; `remaining` is in seconds."""
     deadline = None if remaining is None else time.monotonic() + remaining
-    return Call(request_id_of(metadata.get(REQUEST_ID)), deadline, _text(metadata.get(TRACEPARENT)))
+    return Call(request_id_of(metadata.get(REQUEST_ID)), deadline, valid_traceparent(metadata.get(TRACEPARENT)))
 
 
 def bind(context: _ServicerContext, call: Call) -> None:
@@ -83,9 +86,17 @@ def request_id_of(given: str | bytes | None) -> str:
     return secrets.token_hex(16)
 
 
+def valid_traceparent(given: str | bytes | None) -> str | None:
+    """The caller's `traceparent` when it is one; what is none would fail, as metadata, every call that goes on."""
+    text = _text(given)
+    return text if text and _W3C_PARENT.fullmatch(text) else None
+
+
 def extract_trace(metadata: Mapping[str, str | bytes]) -> Context:
     """The caller's trace context."""
-    return _PROPAGATOR.extract({key: text for key in (TRACEPARENT, "tracestate") if (text := _text(metadata.get(key)))})
+    if (parent := valid_traceparent(metadata.get(TRACEPARENT))) is None:
+        return Context()
+    return _PROPAGATOR.extract({TRACEPARENT: parent, "tracestate": _text(metadata.get("tracestate")) or ""})
 
 
 def traceparent_of(context: Context) -> str | None:

@@ -72,6 +72,14 @@ async def test_a_policy_that_no_client_may_name_is_403(stack: Stack, path: str) 
     assert stack.safety.checks == []
 
 
+@pytest.mark.parametrize("given", ["x" * 4000, "\u00e9", "00-a-b-01", "ff"])
+async def test_a_bad_traceparent_is_dropped(stack: Stack, given: str) -> None:
+    body = {"model": "m", "messages": [{"role": "user", "content": "응"}]}
+    async with stack.http.post(stack.url + CHAT, json=body, headers={"traceparent": given}) as response:
+        assert response.status == 200
+    assert "traceparent" not in stack.generation.metadata
+
+
 async def test_bug_upstream_tells_its_id_alone(stack: Stack) -> None:
     stack.generation.script = playing([Internal("비밀")])
     status, answer = await stack.post(CHAT, {"model": "m", "messages": [{"role": "user", "content": "응"}]})

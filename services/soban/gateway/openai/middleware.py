@@ -14,7 +14,15 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from soban.gateway.openai import errors
 from soban.gateway.openai.request import CALL, ERROR, as_json
 from soban.runtime import semconv
-from soban.runtime.context import REQUEST_ID, TRACEPARENT, Call, extract_trace, request_id_of, traceparent_of
+from soban.runtime.context import (
+    REQUEST_ID,
+    TRACEPARENT,
+    Call,
+    extract_trace,
+    request_id_of,
+    traceparent_of,
+    valid_traceparent,
+)
 from soban.runtime.errors import NotReady
 from soban.runtime.semconv import Histogram
 from soban.runtime.telemetry import Telemetry
@@ -79,7 +87,7 @@ class Front:
         request_id = request_id_of(request.headers.get(REQUEST_ID))
         deadline = time.monotonic() + self._longest_seconds
         if not span.is_recording():
-            return Call(request_id, deadline, request.headers.get(TRACEPARENT))
+            return Call(request_id, deadline, valid_traceparent(request.headers.get(TRACEPARENT)))
         parent = trace.set_span_in_context(span)
         return Call(request_id, deadline, traceparent_of(parent), parent)
 
