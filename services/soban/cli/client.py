@@ -11,10 +11,19 @@ import grpc
 
 from soban.cli.failure import EXIT_FAILED, EXIT_UNREACHABLE, EXIT_USAGE, Failure, Problem
 
+_READS = (
+    {"service": "soban.v1.TokenizationService", "method": "Analyze"},
+    {"service": "soban.v1.TokenizationService", "method": "CountTokens"},
+    {"service": "soban.v1.SafetyService", "method": "Check"},
+    {"service": "soban.v1.SafetyService", "method": "Mask"},
+    {"service": "soban.v1.GenerationService", "method": "ListModels"},
+    {"service": "grpc.health.v1.Health", "method": "Check"},
+)
+"""What may be asked again. Generating is not: an engine lost after hundreds of tokens would work for them anew."""
 _SERVICE_CONFIG: dict[str, Any] = {
     "methodConfig": [
         {
-            "name": [{}],
+            "name": _READS,
             "retryPolicy": {
                 "maxAttempts": 3,
                 "initialBackoff": "0.1s",
@@ -66,7 +75,7 @@ SERVERS = (GATEWAY, TOKENIZATION, SAFETY, GENERATION)
 
 
 def channel_options(address: str) -> list[tuple[str, Any]]:
-    """Answers of any size, retries before the first message, a sign of life on quiet streams.
+    """Answers of any size, retries of reads, a sign of life on quiet streams.
 
     The keepalive time is three times what our servers tolerate. gRPC would send calls to this machine, too, through
     `http_proxy`.

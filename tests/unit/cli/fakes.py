@@ -16,7 +16,7 @@ import grpc
 import soban.v1 as pb
 from soban.cli.command import run
 from soban.cli.console import Console
-from soban.runtime.errors import ContextOverflow, EngineLost, InvalidField, ModelNotFound, QueueFull
+from soban.runtime.errors import ContextOverflow, EngineLost, InvalidField, ModelNotFound, NoReplica, QueueFull
 from soban.runtime.server import RunningServer, running
 from soban.runtime.settings import ServerSettings
 
@@ -27,17 +27,21 @@ SWEAR = "씨발"
 
 
 class FakeTokenization(pb.TokenizationServiceServicer):
-    """Each eojeol is a noun. `느리게` answers late, `틀림` is refused."""
+    """Each eojeol is a noun. `느리게` answers late, `틀림` is refused, `없어` finds no worker."""
 
     def __init__(self) -> None:
         self.running = 0
         self.most_running = 0
+        self.lost = 0
 
     async def Analyze(self, request: pb.AnalyzeRequest, context: Any) -> pb.AnalyzeResponse:
         self.running += 1
         self.most_running = max(self.most_running, self.running)
         try:
             await asyncio.sleep(0.1 if "느리게" in request.text else 0.001)
+            if "없어" in request.text:
+                self.lost += 1
+                raise NoReplica("no worker is left")
             if "틀림" in request.text:
                 raise InvalidField("must not be wrong", field="text")
             analysis = pb.Analysis(morphemes=_eojeols(request.text), score=-1.5)
@@ -123,6 +127,8 @@ class FakeGateway(pb.ChatServiceServicer):
 
     async def Chat(self, request: pb.ChatRequest, context: Any) -> pb.ChatResponse:
         text = self._text(request)
+        if "없어" in text:
+            raise NoReplica("no replica is ready")
         message = pb.Message(role=pb.ROLE_ASSISTANT, parts=[pb.ContentPart(text=f"{text}라고요?")])
         choice = pb.ChatChoice(message=message, finish_reason=pb.FINISH_REASON_STOP)
         return pb.ChatResponse(id="answer-1", model=request.model, choices=[choice], ai_generated=True)

@@ -79,6 +79,14 @@ def test_a_broken_stream_keeps_its_text_and_fails(soban: Shell) -> None:
     assert "soban: line 1 (ENGINE_LOST): the engine died; send it again" in outcome.err
 
 
+def test_an_answer_is_asked_for_once(soban: Shell, stack: FakeStack) -> None:
+    """However it is lost: to generate it anew is the caller's decision. A read is asked again."""
+    assert soban("chat", "--json", "없어").code == 1
+    assert len(stack.gateway.requests) == 1
+    assert soban("analyze", "없어").code == 1
+    assert stack.tokenization.lost == 3
+
+
 def test_failures_say_what_to_do(soban: Shell) -> None:
     """One line each."""
     missing = soban("chat", "--model", "없음", "안녕")
