@@ -46,14 +46,16 @@ class Analyst:
     def _analyze(self, piece: Piece, plan: Plan) -> bytes:
         """An encoded `AnalyzeResponse`: its analyses and then all else, which together are one message."""
         readings, words = self._read(piece, plan)
-        rest = pb.AnalyzeResponse(normalized=piece.composed is not None)
-        if plan.sentences:
-            write_sentences(readings[0].tokens, piece, rest)
-        analyses = []
+        parts = []
         for tokens, score in readings if plan.morphemes else ():
             morphemes = self._writer.write(tokens, plan.kept(tokens), piece, words, FIRST)
-            analyses.append(_analysis(morphemes, score))
-        return b"".join(analyses) + rest.SerializeToString()
+            parts.append(_analysis(morphemes, score))
+        if plan.sentences or piece.composed is not None:
+            rest = pb.AnalyzeResponse(normalized=piece.composed is not None)
+            if plan.sentences:
+                write_sentences(readings[0].tokens, piece, rest)
+            parts.append(rest.SerializeToString())
+        return b"".join(parts)
 
     def _analyze_lines(self, piece: Piece, plan: Plan) -> bytes:
         """The same, each line read by itself; there is one reading."""
@@ -72,6 +74,8 @@ class Analyst:
 
     def _read(self, piece: Piece, plan: Plan) -> tuple[list[Reading], Words]:
         """The readings of a text, and the user words in it."""
+        if not plan.settles:
+            return self._reader.analyze(piece.analysed, plan.arguments, ()), {}
         matches = plan.fixed(piece.text, piece.composed, piece.analysed)
         readings = self._reader.analyze(piece.analysed, plan.arguments, [match.fixed for match in matches])
         return readings, {(fixed.start, fixed.end): word for fixed, word in matches if word is not None}

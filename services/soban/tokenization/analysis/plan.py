@@ -29,6 +29,8 @@ class Plan:
         self._filters = self._tags != TAGS or bool(self._stop_words)
         self._words = UserWords(self._in_form(word) for word in options.user_words)
         self._known = options.known_spans
+        self.settles = bool(options.user_words or options.known_spans)
+        """Whether the request settles any morphemes."""
 
     @classmethod
     def decode(cls, options: bytes, flags: Flag) -> Plan:
