@@ -12,6 +12,7 @@ from soban.cli.answer import AnswerStream, note_outcome
 from soban.cli.client import GATEWAY, failed
 from soban.cli.console import Console
 from soban.cli.failure import EXIT_INTERRUPTED, EXIT_OK, Problem, problem_of
+from soban.cli.lines import is_unicode
 from soban.cli.messages import text_message
 
 HELP = """\
@@ -22,6 +23,7 @@ HELP = """\
   답하는 동안 Ctrl-C를 누르면 그 답만 멈춥니다 (Ctrl-C stops an answer)"""
 _HINT = "/help 도움말 · /exit 나가기"
 _PROMPT = "나> "
+_NOT_UNICODE = "읽을 수 없는 글자가 있습니다 (not UTF-8 text; nothing was sent)"
 _EXITS = ("/exit", "/quit", "/나가기")
 
 
@@ -66,6 +68,9 @@ class Prompt:
             return None
         except KeyboardInterrupt:
             return self._after_ctrl_c()
+        except UnicodeDecodeError:
+            text = ""
+            self._console.note(_NOT_UNICODE, "red")
         self._warned = False
         return text
 
@@ -79,8 +84,11 @@ class Prompt:
         return ""
 
     def _handle(self, text: str) -> None:
+        """A command or a question. Where the terminal's encoding is lenient, bytes that are no text arrive as lone surrogates."""
         command, _, rest = text.partition(" ")
-        if not text.startswith("/") or text.startswith("//"):
+        if not is_unicode(text):
+            self._console.note(_NOT_UNICODE, "red")
+        elif not text.startswith("/") or text.startswith("//"):
             self._answer(text.removeprefix("/") if text.startswith("//") else text)
         elif command in ("/reset", "/새로"):
             self._turns.clear()
@@ -93,9 +101,9 @@ class Prompt:
 
     def _answer(self, text: str) -> None:
         """One turn. A cancelled answer stays as far as it came; a failed one is as if it had not been asked."""
-        self._turns.append(text_message(pb.ROLE_USER, text))
+        turns = [*self._turns, text_message(pb.ROLE_USER, text)]
         try:
-            problem = self._ask()
+            problem = self._ask(turns)
         except KeyboardInterrupt:
             problem = None
             self._console.note("멈췄습니다 (answer cancelled)", "yellow")
@@ -103,14 +111,12 @@ class Prompt:
             self._console.note(self._line(problem), "red")
         said = self._stream.answer.text
         if problem is None and said:
-            self._turns.append(text_message(pb.ROLE_ASSISTANT, said))
-        else:
-            self._turns.pop()
+            self._turns = [*turns, text_message(pb.ROLE_ASSISTANT, said)]
 
-    def _ask(self) -> Problem | None:
-        """Asks, and forgets the oldest turns when the conversation has outgrown the model's context."""
+    def _ask(self, turns: list[pb.Message]) -> Problem | None:
+        """Asks, and takes the oldest out of `turns` when they have outgrown the model's context."""
         while True:
-            request = self._asking.request(self._turns)
+            request = self._asking.request(turns)
             request.model = self._model
             try:
                 note_outcome(self._stream.run(request), self._console)
@@ -118,9 +124,9 @@ class Prompt:
                 problem = problem_of(err)
             else:
                 return None
-            if problem.reason != "CONTEXT_OVERFLOW" or len(self._turns) < 3:
+            if problem.reason != "CONTEXT_OVERFLOW" or len(turns) < 3:
                 return problem
-            del self._turns[:2]
+            del turns[:2]
             self._console.note("대화가 길어 앞부분을 잊었습니다 (forgot the oldest turn)")
 
     def _line(self, problem: Problem) -> str:

@@ -269,6 +269,10 @@ class Shell:
                 raise line
             return line
 
+        return self.asked(ask, *argv, **env)
+
+    def asked(self, ask: Callable[[str], str], *argv: str, **env: str) -> Outcome:
+        """With what gives the lines one by one."""
         streams = (TerminalText(), TerminalText(), io.BytesIO())
         return self._run(argv, Console(*streams, {**self.env, **env}, keyboard=True, ask=ask))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import time
 
+import pytest
+
 import soban.v1 as pb
 from unit.cli.fakes import FakeStack, ServerThread, Shell
 
@@ -145,6 +147,34 @@ def test_the_oldest_turns_are_forgotten_when_the_conversation_outgrows_the_model
     assert "앞부분을 잊었습니다" in outcome.err
     said = [message.parts[0].text for message in stack.gateway.requests[-1].messages]
     assert said == ["짧게.", "둘", "둘라고요?", "셋"]
+
+
+def test_nothing_is_forgotten_for_a_turn_that_fails(soban: Shell, stack: FakeStack) -> None:
+    """A smaller question afterwards finds the whole conversation."""
+    turns = iter([1, 3, 5, 1, 7])
+    typed = ["하나", "둘", "셋", "붐빔", "넷"]
+
+    def ask(prompt: str) -> str:
+        stack.gateway.turns = next(turns, 0)
+        if not typed:
+            raise EOFError
+        return typed.pop(0)
+
+    outcome = soban.asked(ask, "chat")
+    assert "앞부분을 잊었습니다" in outcome.err
+    assert "(QUEUE_FULL)" in outcome.err
+    assert len(stack.gateway.requests[-1].messages) == 7
+
+
+@pytest.mark.parametrize(
+    "typed", ["\udcff\udcfe 안녕", "/model \udcff", UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")]
+)
+def test_bytes_that_are_no_text_do_not_end_the_chat(soban: Shell, stack: FakeStack, typed: str | Exception) -> None:
+    """They are lone surrogates, or an error, as the locale has it; a line says so and the prompt goes on."""
+    outcome = soban.on_terminal("chat", typed=[typed, "밥"])
+    assert outcome.code == 0
+    assert "not UTF-8" in outcome.err
+    assert [request.model for request in stack.gateway.requests] == ["soban-demo"]
 
 
 def test_ctrl_c_at_the_prompt_asks_back_once(soban: Shell) -> None:
