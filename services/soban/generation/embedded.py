@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import re
 import secrets
+import signal
 import sys
 import time
 from collections import deque
@@ -25,14 +27,20 @@ _LAST_LINES = 50
 _ERROR_LINE = re.compile(r"[\d.]+ E (.*)")
 _STOP_SECONDS = 5.0
 _RETRY_SECONDS = 1.0
+_PROBES, _FEWEST_MISSES = 6, 3
 
 
 class EmbeddedReplica:
-    """One llama.cpp server for the model called `name`; `start_seconds` bounds the loading of its file."""
+    """One llama.cpp server for the model called `name`.
 
-    def __init__(self, name: str, plan: ServerPlan, start_seconds: float) -> None:
+    `start_seconds` bounds the loading of its file; after `hang_seconds` without an answer to a probe it is killed.
+    """
+
+    def __init__(self, name: str, plan: ServerPlan, start_seconds: float, hang_seconds: float) -> None:
         self._name = name
         self._start_seconds = start_seconds
+        self._hang_seconds = hang_seconds
+        self._watching: asyncio.Task[None] | None = None
         self._key = secrets.token_urlsafe(24)
         self._argv = (sys.executable, "-m", "soban.generation.llama_server", plan.to_argument())
         self._address: str | None = None
@@ -83,9 +91,13 @@ class EmbeddedReplica:
             raise self._failed("llama.cpp cannot load this model")
         fields = {"model": self._name, "pid": self.pid, "seconds": round(time.monotonic() - began, 2)}
         _logger.info("engine ready", extra=fields)
+        self._watching = asyncio.create_task(self._watch(probe), name=f"watch-{self._name}")
 
     async def stop(self) -> None:
         """As `Replica.stop`."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
         supervisor, self._supervisor = self._supervisor, None
         if supervisor is not None:
             await supervisor.stop(_STOP_SECONDS)
@@ -93,6 +105,19 @@ class EmbeddedReplica:
 
     async def _probe(self, probe: Probe) -> bool:
         return self._address is not None and await probe()
+
+    async def _watch(self, probe: Probe) -> None:
+        """Kills a running engine that answers nothing, stopped or deadlocked; the supervisor starts the next one."""
+        lived, misses, watched = time.monotonic(), 0, self.pid
+        while True:
+            await asyncio.sleep(self._hang_seconds / _PROBES)
+            if not self.ready or self.pid != watched or await probe():
+                lived, misses, watched = time.monotonic(), 0, self.pid
+                continue
+            misses += 1
+            if misses >= _FEWEST_MISSES and time.monotonic() - lived >= self._hang_seconds and watched is not None:
+                _logger.error("engine hangs", extra={"model": self._name, "pid": watched})
+                os.kill(watched, signal.SIGKILL)
 
     def _heard(self, line: str) -> None:
         address = ready_address(line, self.pid)

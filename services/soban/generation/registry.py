@@ -117,4 +117,5 @@ class Registry:
             unified=layout.unified,
             threads=layout.threads,
         )
-        return EmbeddedReplica(name, plan, self._settings.engine_start_seconds), file.header.license
+        seconds = self._settings.engine_start_seconds, self._settings.engine_hang_seconds
+        return EmbeddedReplica(name, plan, *seconds), file.header.license

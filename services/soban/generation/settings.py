@@ -22,7 +22,10 @@ class GenerationSettings(ServerSettings):
     engine_start_seconds: Seconds = 300.0
     """Longest time that an embedded engine may take to load its model."""
     engine_silence_seconds: Seconds = 60.0
-    """A stream without a sign of life for so long is given up."""
+    """A request without a sign of life for so long is given up."""
+    engine_hang_seconds: Seconds = 30.0
+    """An embedded engine that does not even say for so long that it lives is killed and started again. A busy one does:
+    other threads answer while prompts are read."""
     engine_return_seconds: Annotated[float, Field(ge=0, le=600)] = 5.0
     """How long a request without text yet waits for an engine that died, to be sent once more."""
     kv_cache_mib: Annotated[int, Field(ge=64)] = 1024

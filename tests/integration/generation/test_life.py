@@ -113,3 +113,23 @@ async def test_ctrl_c_in_the_terminal_does_not_reach_the_engine(tmp_path: Path) 
         engine = server.engine()
         assert os.getsid(engine.pid) == engine.pid
         assert psutil.Process(engine.pid).ppid() == server.process.pid
+
+
+async def test_a_hung_engine_is_replaced_and_its_requests_are_answered() -> None:
+    """SIGSTOP: connections are accepted, nothing is answered."""
+    async with serving(BUNDLED, {"engine_hang_seconds": 1.0}, parallel=4) as service:
+        assert await outcome(service.stub, ask(max_tokens=5)) == ("OK", True)
+        pid = service.replica.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        assert await asyncio.wait_for(outcome(service.stub, ask(max_tokens=5)), 60) == ("OK", True)
+        assert service.replica.pid not in (None, pid)
+
+
+async def test_an_engine_that_reads_a_long_prompt_is_left_alone(smollm2_path: Path) -> None:
+    """However long that takes compared with the patience of the watch."""
+    settings = {"engine_hang_seconds": 1.0}
+    async with serving(str(smollm2_path), settings, parallel=1, context_length=2048) as service:
+        pid = service.replica.pid
+        assert (await outcome(service.stub, ask("밥 먹자. " * 100, max_tokens=2)))[0] == "OK"
+        assert service.replica.pid == pid

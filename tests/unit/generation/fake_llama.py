@@ -27,6 +27,8 @@ class Script:
     """The connection breaks after the last part."""
     hang: bool = False
     """Nothing comes after the last part."""
+    mute: bool = False
+    """Nothing comes at all, headers included."""
 
 
 def streaming(*parts: bytes, **settings: Any) -> Script:
@@ -78,6 +80,8 @@ class FakeLlama:
         self.keys.append(request.headers.get("Authorization"))
         self.requests.append(json.loads(await request.read()))
         script = self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
+        if script.mute:
+            await asyncio.Event().wait()
         if script.status != 200:
             return web.Response(
                 status=script.status, body=script.body, headers=script.headers, content_type="application/json"

@@ -25,5 +25,5 @@ def test_the_ready_line_counts_only_from_the_running_child() -> None:
 
 def test_the_key_is_not_on_the_command_line() -> None:
     """Everybody on the machine can read those."""
-    replica = EmbeddedReplica("ko", PLAN, 1.0)
+    replica = EmbeddedReplica("ko", PLAN, 1.0, 30.0)
     assert not any(replica._key in argument for argument in replica._argv)

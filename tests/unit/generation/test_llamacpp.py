@@ -218,3 +218,13 @@ def test_the_key_is_in_no_representation() -> None:
     """Logs and tracebacks show those."""
     assert "geheim" not in repr(Endpoint("http://h", "geheim"))
     assert issubclass(EngineLost, SobanError)
+
+
+async def test_an_engine_that_does_not_even_send_headers_is_given_up(llama: FakeLlama) -> None:
+    """A stopped process still accepts connections."""
+    llama.scripts = [Script(mute=True)]
+    async with llama.running() as url, open_session() as session:
+        engine = LlamaCpp(session, lambda: Endpoint(url), Pace(0.0, 1e9), silence=0.2)
+        async with asyncio.timeout(30):
+            with pytest.raises(EngineLost, match="did not answer in time"):
+                await events_of(engine)

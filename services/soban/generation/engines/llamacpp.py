@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncGenerator, Callable, Iterator
@@ -53,7 +54,7 @@ def open_session() -> ClientSession:
 class LlamaCpp:
     """`endpoint` is asked for each request, since an embedded engine moves when it restarts; it may raise NoReplica.
 
-    `silence` is how many seconds a stream may stay without a byte, signs of life included.
+    `silence` is how many seconds a request may stay without a byte in answer, signs of life included.
     """
 
     def __init__(
@@ -73,11 +74,7 @@ class LlamaCpp:
         body = json.dumps(body_of(request, seed), ensure_ascii=False).encode()
         endpoint = self._endpoint()
         with _engine_errors():
-            async with self._session.post(
-                endpoint.url + path_of(request), data=body, headers=endpoint.headers, timeout=_STREAMING
-            ) as response:
-                if response.status != 200:
-                    raise error_of(request, response.status, await response.read(), response.headers.get("Retry-After"))
+            async with await self._accepted(request, endpoint, body) as response:
                 yield Started()
                 async for event in self._answer(request, response):
                     yield event
@@ -100,6 +97,17 @@ class LlamaCpp:
             return (await self._ask("/health")).get("status") == "ok"
         except SobanError:
             return False
+
+    async def _accepted(self, request: pb.GenerateRequest, endpoint: Endpoint, body: bytes) -> ClientResponse:
+        """The answer, of which nothing is read yet. Its headers come before the prompt is read, its error at once."""
+        async with asyncio.timeout(self._silence):
+            response = await self._session.post(
+                endpoint.url + path_of(request), data=body, headers=endpoint.headers, timeout=_STREAMING
+            )
+            if response.status == 200:
+                return response
+            async with response:
+                raise error_of(request, response.status, await response.read(), response.headers.get("Retry-After"))
 
     async def _answer(self, request: pb.GenerateRequest, response: ClientResponse) -> AsyncGenerator[Event, None]:
         answer, parser = Answer(request), SseParser()
