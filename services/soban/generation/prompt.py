@@ -7,6 +7,7 @@ from typing import NamedTuple
 from unicodedata import is_normalized, normalize
 
 import soban.v1 as pb
+from soban.generation.markers import Markers
 from soban.generation.validation import validate_ranges
 from soban.runtime.config import ConfigError, ModelConfig
 from soban.runtime.errors import InvalidField
@@ -27,16 +28,17 @@ class Prepared(NamedTuple):
 class Preparation:
     """Of one model's requests. Raises ConfigError when the model's defaults are none."""
 
-    def __init__(self, name: str, model: ModelConfig) -> None:
+    def __init__(self, name: str, model: ModelConfig, markers: Markers | None = None) -> None:
         self._sampling = _checked(name, model.sampling)
         self._system_prompt = model.system_prompt
+        self._markers = markers or Markers()
 
     def prepare(self, request: pb.GenerateRequest) -> Prepared:
         """A changed copy; `request` stays as it is.
 
         NFC unless `options.normalize` is false: text in NFD, as macOS writes it, costs a model up to ten times the
         tokens. Stop texts too, since the model then writes NFC. The system prompt of the configuration goes before
-        messages that have none.
+        messages that have none. Control tokens in what becomes part of a chat are broken; a raw prompt may have them.
         """
         prepared = pb.GenerateRequest()
         prepared.CopyFrom(request)
@@ -51,7 +53,22 @@ class Preparation:
             del prepared.messages[:]
             prepared.messages.extend([system, *rest])
         wanted = not options.HasField("normalize") or options.normalize
-        return Prepared(prepared, wanted and _normalize(prepared))
+        normalized = wanted and _normalize(prepared)
+        self._break_markers(prepared)
+        return Prepared(prepared, normalized)
+
+    def _break_markers(self, request: pb.GenerateRequest) -> None:
+        broken = self._markers.broken
+        for message in request.messages:
+            message.name = broken(message.name)
+            message.tool_call_id = broken(message.tool_call_id)
+            for part in message.parts:
+                if part.HasField("text"):
+                    part.text = broken(part.text)
+            for call in message.tool_calls:
+                call.id, call.name, call.arguments = broken(call.id), broken(call.name), broken(call.arguments)
+        for tool in request.options.tools:
+            tool.description = broken(tool.description)
 
 
 def _normalize(request: pb.GenerateRequest) -> bool:

@@ -15,7 +15,9 @@ from soban.generation.description import Card
 from soban.generation.embedded import EmbeddedReplica
 from soban.generation.engines.llamacpp import LlamaCpp, open_session
 from soban.generation.engines.pace import Pace
+from soban.generation.gguf import GgufHeader
 from soban.generation.llama_server import ServerPlan
+from soban.generation.markers import Markers
 from soban.generation.models import find_model
 from soban.generation.prompt import Preparation
 from soban.generation.remote import RemoteReplica
@@ -53,7 +55,8 @@ class Registry:
                 )
         self._configs = configs
         self._settings = settings
-        self._preparations = {name: Preparation(name, config) for name, config in configs.items()}
+        for name, config in configs.items():
+            Preparation(name, config)
         self._pace = Pace(settings.delta_interval_ms / 1000, settings.deltas_per_second)
         self._session: ClientSession | None = None
         self._entries: dict[str, Entry] = {}
@@ -86,7 +89,8 @@ class Registry:
             await self._session.close()
 
     async def _start(self, session: ClientSession, name: str, config: ModelConfig) -> None:
-        replica, license_name = await self._replica(name, config)
+        replica, header = await self._replica(name, config)
+        markers = Markers(header.control_tokens if header is not None else ())
         engine = LlamaCpp(session, replica.endpoint, self._pace, self._settings.engine_silence_seconds)
         served = ServedModel(
             name,
@@ -97,13 +101,14 @@ class Registry:
         )
         created = Timestamp()
         created.GetCurrentTime()
-        self._entries[name] = Entry(served, self._preparations[name], Card(config, license_name, created))
+        card = Card(config, header.license if header is not None else "", created)
+        self._entries[name] = Entry(served, Preparation(name, config, markers), card)
         await served.start()
 
-    async def _replica(self, name: str, config: ModelConfig) -> tuple[Replica, str]:
-        """The replica, and the licence of its weights where the file tells."""
+    async def _replica(self, name: str, config: ModelConfig) -> tuple[Replica, GgufHeader | None]:
+        """The replica, and what the file of its model tells where there is one."""
         if config.address is not None:
-            return RemoteReplica(name, config.address), ""
+            return RemoteReplica(name, config.address), None
         if find_spec("xllamacpp") is None:
             text = "an embedded engine needs xllamacpp: install soban[engine], or give the address of a running engine"
             raise ConfigError(f"models.{name}", text)
@@ -118,4 +123,4 @@ class Registry:
             threads=layout.threads,
         )
         seconds = self._settings.engine_start_seconds, self._settings.engine_hang_seconds
-        return EmbeddedReplica(name, plan, *seconds), file.header.license
+        return EmbeddedReplica(name, plan, *seconds), file.header

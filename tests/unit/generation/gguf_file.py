@@ -6,7 +6,12 @@ import struct
 from pathlib import Path
 from typing import Any
 
-U32, BOOL, STRING, ARRAY = 4, 7, 8, 9
+U32, I32, BOOL, STRING, ARRAY = 4, 5, 7, 8, 9
+
+
+class Types(list[int]):
+    """Written as 32-bit integers with a sign."""
+
 
 LLAMA: dict[str, Any] = {
     "general.architecture": "llama",
@@ -46,5 +51,7 @@ def _value(value: Any) -> tuple[int, bytes]:
         return U32, struct.pack("<I", value)
     if isinstance(value, str):
         return STRING, _string(value)
+    if isinstance(value, Types):
+        return ARRAY, struct.pack(f"<IQ{len(value)}i", I32, len(value), *value)
     items = [_value(item) for item in value]
     return ARRAY, struct.pack("<IQ", items[0][0], len(items)) + b"".join(raw for _, raw in items)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from soban.generation.gguf import GgufHeader, NotGguf, read_header
-from unit.generation.gguf_file import LLAMA, write_gguf
+from unit.generation.gguf_file import LLAMA, Types, write_gguf
 
 
 def test_a_header_tells_context_memory_and_licence(tmp_path: Path) -> None:
@@ -66,3 +66,30 @@ def test_absurd_lengths_are_refused(tmp_path: Path) -> None:
         (tmp_path / "m").write_bytes(head + rest)
         with pytest.raises(NotGguf):
             read_header(tmp_path / "m")
+
+
+def test_control_tokens_are_found_in_a_large_vocabulary(tmp_path: Path) -> None:
+    """Control, unknown, and of the user-defined those that are no text: no spaces, no HTML."""
+    apart = {"<unk>": 2, "<|im_end|>": 3, "<tool_call>": 4, "[|user|]": 4, "\n\n": 4, "<table>": 4, "</h1>": 4}
+    tokens, types = ["가"] * 150_000 + list(apart), Types([1] * 150_000 + list(apart.values()))
+    pairs = {**LLAMA, "tokenizer.ggml.tokens": tokens, "tokenizer.ggml.token_type": types}
+    header = read_header(write_gguf(tmp_path / "m.gguf", pairs))
+    assert header.control_tokens == ("<unk>", "<|im_end|>", "<tool_call>", "[|user|]")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("llama.attention.head_count_kv", "세 개"),
+        ("llama.attention.head_count_kv", ["셋"]),
+        ("tokenizer.ggml.token_type", Types([1])),
+        ("tokenizer.ggml.token_type", "control"),
+    ],
+)
+def test_values_of_a_wrong_type_are_no_other_error(tmp_path: Path, key: str, value: object) -> None:
+    """The file is refused, or what it garbles left out."""
+    path = write_gguf(tmp_path / "m.gguf", {**LLAMA, key: value})
+    try:
+        assert read_header(path).control_tokens == ()
+    except NotGguf as err:
+        assert "damaged" in str(err)
