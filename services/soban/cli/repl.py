@@ -84,7 +84,7 @@ class Prompt:
         return ""
 
     def _handle(self, text: str) -> None:
-        """A command or a question. Where the terminal's encoding is lenient, bytes that are no text arrive as lone surrogates."""
+        """A command or a question. Under a lenient encoding, bytes that are no text arrive as lone surrogates."""
         command, _, rest = text.partition(" ")
         if not is_unicode(text):
             self._console.note(_NOT_UNICODE, "red")
