@@ -14,7 +14,7 @@ from soban.cli.lines import dumps
 from soban.cli.load import Load, Report, measure
 from soban.cli.messages import text_message
 from soban.cli.models import MODEL_HELP, chosen_model
-from soban.cli.options import Subparsers, add_connection, add_json, add_verb, number, seconds
+from soban.cli.options import MAX_INT32, Subparsers, add_connection, add_json, add_verb, name_type, number, seconds
 from soban.cli.width import table
 
 _EXAMPLES = (
@@ -44,8 +44,9 @@ def add_to(verbs: Subparsers) -> None:
     requests = number(1, 1_000_000)
     parser.add_argument("--requests", type=requests, default=50, metavar="N", help="requests in all (default 50)")
     parser.add_argument("--seconds", type=seconds, default=60.0, metavar="S", help="longest run (default 60)")
-    parser.add_argument("--model", metavar="NAME", help=MODEL_HELP)
-    parser.add_argument("--max-tokens", type=int, default=64, metavar="N", help="most output tokens (default 64)")
+    parser.add_argument("--model", type=name_type, metavar="NAME", help=MODEL_HELP)
+    tokens = number(1, MAX_INT32)
+    parser.add_argument("--max-tokens", type=tokens, default=64, metavar="N", help="most output tokens (default 64)")
     parser.add_argument("--ignore-eos", action="store_true", help="go on until --max-tokens: answers of equal length")
     add_connection(parser, GATEWAY, timeout=60.0)
     add_json(parser)

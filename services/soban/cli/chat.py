@@ -17,7 +17,7 @@ from soban.cli.failure import EXIT_FAILED, EXIT_OK, Problem, problem_of
 from soban.cli.lines import Item
 from soban.cli.messages import text_message, text_of
 from soban.cli.models import MODEL_HELP, chosen_model
-from soban.cli.options import Parser, Run, Subparsers, add_text_verb, message_type, number
+from soban.cli.options import MAX_INT32, Parser, Run, Subparsers, add_text_verb, message_type, name_type, number
 from soban.cli.repl import Prompt
 from soban.cli.texts import TextVerb, read_items, run_texts
 
@@ -67,7 +67,7 @@ def add_to(verbs: Subparsers) -> None:
     """Adds both verbs."""
     summary = "chat with a model, or answer each input"
     chat = _add_verb(verbs, "chat", run_chat, summary, _CHAT_EXAMPLES)
-    chat.add_argument("--system", default="", metavar="TEXT", help="instructions to the model")
+    chat.add_argument("--system", type=name_type, default="", metavar="TEXT", help="instructions to the model")
     summary = "continue a raw prompt without a chat template"
     _add_verb(verbs, "complete", run_complete, summary, _COMPLETE_EXAMPLES)
 
@@ -83,11 +83,12 @@ def _add_verb(verbs: Subparsers, name: str, run: Run, summary: str, examples: Se
         timeout=_LONGEST_STREAM_SECONDS,
         concurrency=_BATCH_CONCURRENCY,
     )
-    parser.add_argument("--model", metavar="NAME", help=MODEL_HELP)
-    parser.add_argument("--max-tokens", type=int, metavar="N", help="most output tokens")
+    parser.add_argument("--model", type=name_type, metavar="NAME", help=MODEL_HELP)
+    parser.add_argument("--max-tokens", type=number(1, MAX_INT32), metavar="N", help="most output tokens")
     parser.add_argument("--temperature", type=float, metavar="T", help="randomness from 0 (greedy) to 2")
     parser.add_argument("--seed", type=number(0, 2**63 - 1), metavar="N", help="seed for the same answer again")
-    parser.add_argument("--policy", default="", metavar="NAME", help="safety policy (default: the model's)")
+    policy = "safety policy (default: the model's)"
+    parser.add_argument("--policy", type=name_type, default="", metavar="NAME", help=policy)
     options = message_type(pb.GenerationOptions)
     parser.add_argument("--options", type=options, metavar="JSON", help="further soban.v1.GenerationOptions as JSON")
     return parser

@@ -12,7 +12,7 @@ from soban.cli.batch import Pending
 from soban.cli.client import SAFETY
 from soban.cli.console import Console
 from soban.cli.lines import Item
-from soban.cli.options import Parser, Subparsers, add_text_verb
+from soban.cli.options import Parser, Subparsers, add_text_verb, name_type
 from soban.cli.texts import TextVerb, run_texts
 from soban.cli.verdicts import action_name, action_style, finding_lines, highlighted, reason_of, with_placeholders
 from soban.cli.width import printable
@@ -41,12 +41,13 @@ def add_to(verbs: Subparsers) -> None:
         verbs, "mask", run_mask, server=SAFETY, summary="replace personal data in text", examples=_MASK_EXAMPLES
     )
     help_text = "category to mask, such as pii.phone or pii; repeat it for more (default: what the policy masks)"
-    mask.add_argument("--category", action="append", default=[], metavar="NAME", help=help_text)
+    mask.add_argument("--category", type=name_type, action="append", default=[], metavar="NAME", help=help_text)
     _add_policy(mask)
 
 
 def _add_policy(parser: Parser) -> None:
-    parser.add_argument("--policy", default="", metavar="NAME", help="safety policy (default: the server's)")
+    help_text = "safety policy (default: the server's)"
+    parser.add_argument("--policy", type=name_type, default="", metavar="NAME", help=help_text)
     parser.add_argument("--explain", action="store_true", help="tell evidence and dropped candidates, too")
 
 

@@ -14,7 +14,7 @@ from soban.cli.console import Console
 from soban.cli.lines import Item
 from soban.cli.messages import text_of
 from soban.cli.models import MODEL_HELP, chosen_model
-from soban.cli.options import Subparsers, add_text_verb
+from soban.cli.options import Subparsers, add_text_verb, name_type
 from soban.cli.texts import TextVerb, run_texts
 from soban.cli.width import clip, pad
 
@@ -30,7 +30,7 @@ def add_to(verbs: Subparsers) -> None:
     """Adds the verb."""
     summary = "count the tokens that a model sees"
     parser = add_text_verb(verbs, "count", run, server=TOKENIZATION, summary=summary, examples=_EXAMPLES)
-    parser.add_argument("--model", metavar="NAME", help=MODEL_HELP)
+    parser.add_argument("--model", type=name_type, metavar="NAME", help=MODEL_HELP)
 
 
 def run(args: argparse.Namespace, console: Console) -> int:

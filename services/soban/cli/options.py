@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from soban.cli.client import Server
 from soban.cli.console import Console
 from soban.cli.failure import EXIT_USAGE, Failure
+from soban.cli.lines import is_unicode
 
 Run = Callable[[argparse.Namespace, Console], int]
 Subparsers = Any  # argparse names this type with an underscore
@@ -21,6 +22,10 @@ Input is the arguments, or the lines of standard input when there are none or '-
 all are JSON objects with "text" and optionally "id". With --json each input gives one JSON object with its "id"
 (its own, or its line number from 1): the response by the field names of soban.v1, or "error" {code, reason, message}.
 Exit codes: 0 done, 1 an input failed, 2 wrong arguments, 3 server unreachable, 130 interrupted."""
+
+
+MAX_INT32 = 2**31 - 1
+"""The most that the contract's 32-bit numbers hold."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -94,6 +99,13 @@ def number(least: int, most: int) -> Callable[[str], int]:
 
     parse.__name__ = "whole number"
     return parse
+
+
+def name_type(text: str) -> str:
+    """An argument type: text that can be sent. Python hands over bytes that are not UTF-8 as lone surrogates."""
+    if not is_unicode(text):
+        raise argparse.ArgumentTypeError("is not UTF-8 text")
+    return text
 
 
 def seconds(text: str) -> float:

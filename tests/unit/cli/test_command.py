@@ -63,7 +63,21 @@ def test_help_lists_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert [verb for verb in VERBS if not any(line.strip().startswith(f"{verb} ") for line in lines)] == []
 
 
-@pytest.mark.parametrize("argv", [(), ("dance",), ("chat", "--seed", "x"), ("bench", "--streams", "0")])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        (),
+        ("dance",),
+        ("chat", "--seed", "x"),
+        ("bench", "--streams", "0"),
+        ("chat", "--max-tokens", "3000000000", "안녕"),
+        ("chat", "--system", "\udcff", "안녕"),
+        ("complete", "--policy", "\udcff", "안녕"),
+        ("count", "--model", "\udcff", "안녕"),
+        ("mask", "--category", "\udcff", "안녕"),
+        ("bench", "--max-tokens", "3000000000"),
+    ],
+)
 def test_wrong_arguments_are_one_line_and_2(argv: tuple[str, ...]) -> None:
     """With where to look."""
     found = Shell({})(*argv)
