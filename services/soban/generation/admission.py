@@ -23,6 +23,13 @@ class _Waiter:
     admitted: asyncio.Future[None]
 
 
+@dataclass(slots=True)
+class Stay:
+    """Held sequences. Whoever holds them sets `completed` at the end of an answer: only then the stay is a measure."""
+
+    completed: bool = False
+
+
 class Admission:
     """At most `parallel` sequences run at once, at most `queue_limit` requests wait.
 
@@ -49,18 +56,21 @@ class Admission:
         return sum(map(len, self._waiting.values()))
 
     @contextlib.asynccontextmanager
-    async def slots(self, need: int, priority: pb.Priority.ValueType, deadline: float | None) -> AsyncIterator[None]:
+    async def slots(self, need: int, priority: pb.Priority.ValueType, deadline: float | None) -> AsyncIterator[Stay]:
         """Holds `need` sequences inside the `async with`. `deadline` is on the clock of `time.monotonic`.
 
         Raises QueueFull when the queue is full or could not get there before the deadline, and DeadlineExceeded when
         the deadline passed. Who is cancelled while waiting leaves the queue.
         """
         await self._enter(need, priority, deadline)
-        began = self._clock()
+        began, stay = self._clock(), Stay()
         try:
-            yield
+            yield stay
         finally:
-            self._leave(need, self._clock() - began)
+            if stay.completed:
+                self._learn(self._clock() - began)
+            self._running -= need
+            self._admit()
 
     async def _enter(self, need: int, priority: pb.Priority.ValueType, deadline: float | None) -> None:
         ahead = self._ahead_of(priority)
@@ -107,11 +117,9 @@ class Admission:
     def _queue_of(self, priority: pb.Priority.ValueType) -> deque[_Waiter]:
         return self._waiting[_known(priority)]
 
-    def _leave(self, need: int, seconds: float) -> None:
+    def _learn(self, seconds: float) -> None:
         last = self._seconds if self._seconds is not None else seconds
         self._seconds = last + _WEIGHT_OF_LAST * (seconds - last)
-        self._running -= need
-        self._admit()
 
     def _give_up(self, waiter: _Waiter, priority: pb.Priority.ValueType) -> None:
         """Out of the queue; or, when it was admitted in the same moment, its sequences go to the next."""

@@ -86,12 +86,13 @@ class ServedModel:
         """
         if not self.replica.ready:
             raise NoReplica(f"no engine of {self.name} is ready", retry_after=_RETRY_SECONDS)
-        async with self.admission.slots(choice_count(request), request.priority, deadline):
+        async with self.admission.slots(choice_count(request), request.priority, deadline) as stay:
             record.admitted()
             async with aclosing(self._attempts(request, deadline)) as events:
                 async for item in events:
                     self._note(item, record)
                     yield item
+            stay.completed = True
 
     async def _attempts(self, request: pb.GenerateRequest, deadline: float | None) -> AsyncGenerator[ChoiceEvent, None]:
         progress = _Progress()

@@ -46,9 +46,10 @@ class Crowd:
             await asyncio.sleep(0)
 
     async def _stay(self, name: str, need: int, priority: Any, deadline: float | None) -> None:
-        async with self._admission.slots(need, priority, deadline):
+        async with self._admission.slots(need, priority, deadline) as stay:
             self.inside.append(name)
             await self._leave[name].wait()
+            stay.completed = True
 
 
 @pytest.fixture
@@ -180,8 +181,9 @@ async def test_a_queue_longer_than_the_deadline_is_refused_at_once() -> None:
     """From the measured speed: a sequence took 10 s, so the second place is reached after 10 s."""
     clock = Clock()
     admission = Admission(2, 50, clock)
-    async with admission.slots(1, NORMAL, None):
+    async with admission.slots(1, NORMAL, None) as stay:
         clock.now += 10.0
+        stay.completed = True
     crowd = Crowd(admission)
     for name in ("가", "나", "다"):
         await crowd.come(name)
@@ -195,8 +197,9 @@ async def test_the_time_to_come_again_follows_the_speed() -> None:
     """Four places at 10 s for each sequence on two slots."""
     clock = Clock()
     admission = Admission(2, 3, clock)
-    async with admission.slots(1, NORMAL, None):
+    async with admission.slots(1, NORMAL, None) as stay:
         clock.now += 10.0
+        stay.completed = True
     crowd = Crowd(admission)
     for name in "가나다라마":
         await crowd.come(name)
@@ -204,3 +207,20 @@ async def test_the_time_to_come_again_follows_the_speed() -> None:
         async with admission.slots(1, NORMAL, None):
             pass
     assert caught.value.retry_after == pytest.approx(20.0)
+
+
+async def test_only_whole_answers_are_a_measure() -> None:
+    """Refusals, cancelled calls and waits for a dead engine tell nothing of its speed."""
+    clock = Clock()
+    admission = Admission(1, 0, clock)
+    async with admission.slots(1, NORMAL, None) as stay:
+        clock.now += 8.0
+        stay.completed = True
+    with pytest.raises(ConnectionError):
+        async with admission.slots(1, NORMAL, None):
+            raise ConnectionError
+    async with admission.slots(1, NORMAL, None):
+        with pytest.raises(QueueFull) as caught:
+            async with admission.slots(1, NORMAL, None):
+                pass
+    assert caught.value.retry_after == pytest.approx(8.0)
