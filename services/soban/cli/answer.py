@@ -87,7 +87,7 @@ class AnswerStream:
 
 def note_outcome(answer: Answer, console: Console) -> None:
     """Why it ended when that is not plain, and the line of usage, speed and safety."""
-    for reason in answer.finish_reasons.values():
+    for reason in dict.fromkeys(answer.finish_reasons.values()):
         if reason in _NOT_SAID:
             console.note(_NOT_SAID[reason], "yellow")
     if answer.blocked:

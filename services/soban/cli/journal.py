@@ -51,7 +51,7 @@ class Journal:
 
     def complaint(self, service: str) -> str:
         """The line in which a service said why it ended, without `soban: `; empty when it did not."""
-        said = [line for line in self._last.get(service, ()) if line.startswith("soban: ")]
+        said = [line for line in list(self._last.get(service, ())) if line.startswith("soban: ")]
         return said[-1].removeprefix("soban: ") if said else ""
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
@@ -83,8 +84,8 @@ def json_line(identity: Any, result: Message | Problem) -> str:
 
 def dumps(value: Any) -> str:
     """JSON on one line; Hangul as it is, lone surrogates as escapes."""
-    text = json.dumps(value, ensure_ascii=False)
-    return text if is_unicode(text) else json.dumps(value)
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return text if is_unicode(text) else json.dumps(value, allow_nan=False)
 
 
 def is_unicode(text: str) -> bool:
@@ -114,7 +115,7 @@ def _items(lines: Iterable[bytes | None], conversations: bool) -> Iterator[Item]
 
 def _object_item(number: int, line: str, conversations: bool) -> Item:
     try:
-        data = json.loads(line)
+        data = json.loads(line, parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError) as err:
         return Item(number, problem=invalid("INVALID_MESSAGE", f"{_NO_OBJECT}: {str(err)[:120]}"))
     if not isinstance(data, dict):
@@ -132,6 +133,17 @@ def _conversation(identity: Any, messages: Any) -> Item:
         return Item(identity, messages=messages_of(messages))
     except InvalidMessages as err:
         return Item(identity, problem=invalid("INVALID_FIELD", str(err)))
+
+
+def _no_number(name: str) -> NoReturn:
+    """NaN and Infinity, which Python reads and JSON does not know."""
+    raise ValueError(f"{name} is no JSON")
+
+
+def _finite(digits: str) -> float:
+    """1e400 would come back as Infinity."""
+    number = float(digits)
+    return number if math.isfinite(number) else _no_number(digits[:20])
 
 
 def _decoded(line: bytes | None) -> str | Problem:

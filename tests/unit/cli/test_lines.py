@@ -108,6 +108,15 @@ def test_argument_bytes_that_are_not_utf8_are_a_problem() -> None:
     assert item.problem.reason == "INVALID_MESSAGE"
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e400"])
+def test_numbers_that_json_does_not_have_are_refused(number: str) -> None:
+    """They would come back in the id and break whoever reads the output."""
+    found = items(f'{{"id": {number}, "text": "밥"}}\n'.encode())
+    assert found[0].id == 1
+    assert found[0].problem is not None
+    assert found[0].problem.reason == "INVALID_MESSAGE"
+
+
 def test_conversations_are_read_where_they_are_taken() -> None:
     """In the familiar form and in the proto's."""
     line = {

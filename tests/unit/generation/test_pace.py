@@ -25,6 +25,22 @@ def test_a_stream_rests_for_the_interval() -> None:
     assert Pace(0.03, 200).rest() == 0.03
 
 
+async def test_streams_of_one_pace_wake_together(llama: FakeLlama) -> None:
+    """Whenever each of them had its last delta."""
+    llama.scripts = [streaming(FAST, hang=True)]
+    async with llama.running() as url, open_session() as session:
+        pace = Pace(1000.0, 1e9)
+        due = []
+        async with session.post(f"{url}/v1/chat/completions") as response:
+            for _ in range(2):
+                with pace.reading(response, 60.0) as reader:
+                    reader.sent()
+                    due.append(reader.due)
+                await asyncio.sleep(0.01)
+    assert due[0] == due[1]
+    assert due[0] % 1000.0 == 0.0
+
+
 async def test_streams_of_a_crowd_rest_longer(llama: FakeLlama) -> None:
     """So that all of them together stay under the rate; at most a quarter of a second."""
     pace = Pace(0.03, 100)
@@ -51,7 +67,7 @@ async def test_tokens_that_come_while_a_stream_rests_are_one_delta(llama: FakeLl
     parts = [recorded.ROLE, *(recorded.delta(word, number) for number, word in enumerate(WORDS, 1)), END]
     llama.scripts = [streaming(*parts, gate=gate)]
     async with llama.running() as url, open_session() as session:
-        engine = LlamaCpp(session, lambda: Endpoint(url), Pace(30.0, 1e9))
+        engine = LlamaCpp(session, lambda: Endpoint(url), Pace(1e9, 1e9))
         async with aclosing(engine.generate(ask(), None)) as events:
             gate.release()
             gate.release()
@@ -67,10 +83,10 @@ async def test_tokens_that_come_while_a_stream_rests_are_one_delta(llama: FakeLl
 
 
 async def test_the_end_does_not_wait_for_the_rest(llama: FakeLlama) -> None:
-    """The stream above would have rested for half a minute."""
+    """The stream above would have rested for years."""
     llama.scripts = [streaming(FAST, END)]
     async with llama.running() as url, open_session() as session:
-        engine = LlamaCpp(session, lambda: Endpoint(url), Pace(600.0, 1e9))
+        engine = LlamaCpp(session, lambda: Endpoint(url), Pace(1e9, 1e9))
         async with asyncio.timeout(60), aclosing(engine.generate(ask(), None)) as events:
             assert isinstance([event async for event in events][-1], Finished)
 

@@ -59,7 +59,9 @@ class PacedReader:
         self._pace = pace
         self._silence = silence
         self._loop = asyncio.get_running_loop()
-        self._due = 0.0
+        self.due = 0.0
+        """When the next read is, on the loop's clock."""
+        self._crowded = False
         self._resting: asyncio.Future[None] | None = None
         self._listening_since: float | None = None
         self._silent = False
@@ -67,12 +69,18 @@ class PacedReader:
         response.content.on_eof(self._wake)
 
     def sent(self) -> None:
-        """A delta went out: the next read waits for its time."""
-        self._due = self._loop.time() + self._pace.rest()
+        """A delta went out: the next read waits for its time.
+
+        That is the next multiple of the rest on the loop's clock, so that streams of one pace wake together: messages
+        that leave together cost every process on their way fewer wake-ups and system calls.
+        """
+        rest = self._pace.rest()
+        self._crowded = rest > self._pace.interval
+        self.due = (self._loop.time() // rest + 1) * rest if rest else 0.0
 
     async def read(self) -> bytes:
         """Everything that has come, at least one byte; empty at the end."""
-        rest = self._due - self._loop.time()
+        rest = self.due - self._loop.time()
         if rest > 0 and not self._response.content.is_eof():
             await self._rest(rest)
         self._listening_since = self._loop.time()
@@ -94,7 +102,7 @@ class PacedReader:
 
         That saves a wake-up, a system call and the parts of an HTTP chunk for each token.
         """
-        paused = self._transport if seconds > self._pace.interval else None
+        paused = self._transport if self._crowded else None
         if paused is not None:
             paused.pause_reading()
         self._resting = self._loop.create_future()
