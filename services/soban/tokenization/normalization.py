@@ -7,9 +7,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
 
-# Characters that join what stands before them although they are no marks: vowels and final consonants of conjoining
-# jamo, and the vowel signs of Kirat Rai (Unicode 16).
-_JOINING = frozenset([*map(chr, range(0x1160, 0x1200)), *map(chr, range(0x16D63, 0x16D6B))])
+# Vowels and final consonants of conjoining jamo are no marks, and join Hangul that stands before them.
+_JAMO = frozenset(map(chr, range(0x1160, 0x1200)))
+# Nor are the vowel signs of Kirat Rai (Unicode 16), which join one another.
+_VOWEL_SIGNS = frozenset(map(chr, range(0x16D63, 0x16D6B)))
 
 
 def normalizer_version() -> str:
@@ -71,18 +72,22 @@ def is_border(text: str, at: int) -> bool:
     """
     if not 0 < at < len(text):
         return True
-    return not _joins(text[at]) and text[at - 1 : at + 1] != "\r\n"
+    return not _joins(text[at - 1], text[at]) and text[at - 1 : at + 1] != "\r\n"
 
 
 def _clusters(text: str) -> Iterator[tuple[int, int]]:
     """Ranges that normalise on their own: a character and all marks and joining characters after it."""
     begin = 0
     for at in range(1, len(text)):
-        if not _joins(text[at]):
+        if not _joins(text[at - 1], text[at]):
             yield begin, at
             begin = at
     yield begin, len(text)
 
 
-def _joins(char: str) -> bool:
-    return char >= "\u0300" and (char in _JOINING or unicodedata.category(char)[0] == "M")
+def _joins(before: str, char: str) -> bool:
+    if char < "\u0300":
+        return False
+    if char in _JAMO:
+        return "\u1100" <= before <= "\u11ff" or "\uac00" <= before <= "\ud7a3"
+    return char in _VOWEL_SIGNS or unicodedata.category(char)[0] == "M"

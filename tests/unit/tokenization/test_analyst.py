@@ -86,6 +86,12 @@ def test_fused_morphemes_share_a_surface(analyze: Analyze) -> None:
     ]
 
 
+def test_what_leaves_no_trace_starts_no_later_than_what_follows(analyze: Analyze) -> None:
+    """Kiwi itself puts this 하 at 3 and 어요, which comes after it, at 2."""
+    (trace,) = [m for m in analyze("걸린대요.각어제 친구랑").analyses[0].morphemes if m.form == "하"]
+    assert (trace.span.start, trace.span.end, trace.surface) == (2, 2, "")
+
+
 def test_irregular_verbs_say_so(analyze: Analyze) -> None:
     """The tag has no suffix."""
     (verb, *_) = analyze("도와줘서 고마워요").analyses[0].morphemes
@@ -162,6 +168,12 @@ def test_sentences_have_nested_ones(analyze: Analyze) -> None:
     response = analyze('그는 "집에 갔다"고 말했다. 비가 왔다.', sentences=True)
     assert [sentence.text for sentence in response.sentences] == ['그는 "집에 갔다"고 말했다.', "비가 왔다."]
     assert [nested.text for nested in response.sentences[0].nested] == ["집에 갔다"]
+
+
+def test_sentences_never_overlap(analyze: Analyze) -> None:
+    """Not even where the border falls into a character that NFC takes apart."""
+    response = analyze("비가 왔다.\u1161\u0344 눈", sentences=True)
+    assert all(one.span.end <= other.span.start for one, other in pairwise(response.sentences))
 
 
 def test_lines_can_be_texts_of_their_own(analyze: Analyze) -> None:

@@ -66,6 +66,13 @@ def test_brackets_find_each_other_among_what_is_kept() -> None:
     assert not written(tokens, [0, 1]).morphemes[1].HasField("pair_index")
 
 
+def test_no_morpheme_starts_after_the_next_one() -> None:
+    """What leaves no trace goes back to where the next one starts, what leaves one begins there."""
+    tokens = [Eojeol("걸리", 0, 1, 0), Eojeol("하", 2, 2, 0), Eojeol("고", 3, 4, 0), Eojeol("어요", 1, 4, 0)]
+    spans = [(morpheme.span.start, morpheme.span.end) for morpheme in written(tokens, [0, 1, 2, 3]).morphemes]
+    assert spans == [(0, 1), (1, 1), (1, 4), (1, 4)]
+
+
 @given(st.integers(0, 2**32 - 1))
 def test_numbers_are_written_as_protobuf_does(number: int) -> None:
     """Small ones from memory."""
