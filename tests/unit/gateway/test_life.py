@@ -18,7 +18,7 @@ from soban.gateway.settings import GatewaySettings, Upstreams
 from soban.runtime.config import ConfigError, validate
 from soban.runtime.server import BindError, RunningServer, running
 from soban.runtime.telemetry import Telemetry
-from unit.gateway.conftest import QUIET, Stack, say, text_of
+from unit.gateway.conftest import QUIET, Stack, running_stack, say, text_of
 from unit.gateway.fakes import FakeGeneration, FakeSafety, Far, finish, piece, playing, start, summary
 
 BODY = {"model": "m", "messages": [{"role": "user", "content": "응"}]}
@@ -125,6 +125,21 @@ async def test_stream_that_outlives_the_grace_is_cut(stack: Stack) -> None:
         with pytest.raises(aiohttp.ClientError):
             await response.read()
     await asyncio.wait_for(stack.generation.left.wait(), 5)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_client_that_does_not_read_is_cut_off_after_the_longest_time(stream: bool) -> None:
+    """Whoever only opens a connection must not hold a handler and what it has to write."""
+    async with running_stack(longest_stream_seconds=0.5) as stack:
+        stack.generation.script = playing([start(), *[piece("가" * 300_000)] * 24, finish(), summary()])
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", stack.gateway.http_port))
+            raw = json.dumps({**BODY, "stream": stream}).encode()
+            head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(raw)}\r\n\r\n"
+            client.sendall(head.encode() + raw)
+            await asyncio.wait_for(stack.generation.left.wait(), 10)
+            await asyncio.wait_for(stack.gateway.drain(grace=60), 10)
 
 
 async def test_taken_http_port_is_told_with_the_setting_to_change() -> None:

@@ -43,6 +43,9 @@ HTTP_STATUS = "http.response.status_code"
 CLIENT_LEFT = 499
 """nginx's status for a client that did not wait; only the record sees it."""
 
+_LATE_SECONDS = 1.0
+"""An answer may end so much after its deadline, for the error that tells of it."""
+
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -71,13 +74,18 @@ class Front:
         span = self._tracer.start_span(f"{request.method} {route}", extract_trace(request.headers), SpanKind.SERVER)
         self._running += 1
         self._idle.clear()
+        # A client that does not read holds its handler in a write, where no deadline of a call reaches it.
+        bound = asyncio.get_running_loop().call_later(self._longest_seconds + _LATE_SECONDS, _abort, request)
         try:
             with trace.use_span(span, record_exception=False, set_status_on_exception=False):
                 request[CALL] = self._call_of(request, span)
                 response = await self._answer(request, handler)
+                await response.prepare(request)
+                await response.write_eof()
             status = response.status
             return response
         finally:
+            bound.cancel()
             self._running -= 1
             if self._running == 0:
                 self._idle.set()
@@ -129,6 +137,11 @@ class Front:
             "request_id": request[CALL].request_id,
         }
         _logger.info("call", extra=fields)
+
+
+def _abort(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()
 
 
 def _http_error(err: web.HTTPException, request: web.Request) -> web.Response:
