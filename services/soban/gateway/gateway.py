@@ -77,7 +77,11 @@ class Gateway:
         """Opens the HTTP port, alive but not ready, and waits for safety and generation. Raises BindError."""
         await self._http.open()
         await asyncio.gather(*(until_serving(channel, name) for name, channel in self._channels.items()))
-        self._http.ready = True
+        self._http.serve()
+
+    def refuse(self) -> None:
+        """`/ready` says no; requests that still come are answered."""
+        self._http.refuse()
 
     async def drain(self, grace: float) -> None:
         """Takes no new HTTP requests and lets the running ones end within `grace` seconds."""

@@ -8,7 +8,7 @@ import logging
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import grpc
 from grpc_health.v1 import health_pb2
@@ -52,6 +52,14 @@ class Component(Protocol):
 
     async def stop(self) -> None:
         """Closes channels and children; also called when `start` failed or was cancelled."""
+
+
+@runtime_checkable
+class Refusing(Protocol):
+    """A component that says by itself, beside gRPC's health, whether it wants new requests."""
+
+    def refuse(self) -> None:
+        """It wants none from now on, and answers those that still come. May be called more than once."""
 
 
 class BindError(Exception):
@@ -115,6 +123,8 @@ class RunningServer:
     async def refuse(self) -> None:
         """NOT_SERVING; calls that still come are answered."""
         await self._health.set_ready(False)
+        if isinstance(self._component, Refusing):
+            self._component.refuse()
 
     async def stop(self, grace: float, hurry: asyncio.Event | None = None) -> None:
         """Takes no new calls and lets the running ones end within `grace` seconds, or until `hurry` is set."""

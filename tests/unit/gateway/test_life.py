@@ -14,6 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 import soban.v1 as pb
 from soban.gateway.gateway import Gateway
+from soban.gateway.openai import connection
 from soban.gateway.settings import GatewaySettings, Upstreams
 from soban.runtime.config import ConfigError, validate
 from soban.runtime.server import BindError, RunningServer, running
@@ -125,6 +126,43 @@ async def test_stream_that_outlives_the_grace_is_cut(stack: Stack) -> None:
         with pytest.raises(aiohttp.ClientError):
             await response.read()
     await asyncio.wait_for(stack.generation.left.wait(), 5)
+
+
+async def test_a_stopping_gateway_is_not_ready_and_still_answers(stack: Stack) -> None:
+    """Until those who sent requests have forgotten it."""
+    await stack.server.refuse()
+    assert await get(f"{stack.url}/ready") == (503, {"status": "not ready"})
+    assert (await stack.post("/v1/chat/completions", BODY))[0] == 200
+
+
+async def test_a_connection_without_a_request_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that sends nothing, and one that never ends its header."""
+    monkeypatch.setattr(connection, "_IDLE_SECONDS", 0.2)
+    async with running_stack() as stack:
+        for begun in (b"", b"GET /health HTTP/1.1\r\nHost: x\r\nX-Slow: "):
+            reader, writer = await asyncio.open_connection("127.0.0.1", stack.gateway.http_port)
+            writer.write(begun)
+            assert await asyncio.wait_for(reader.read(), 5) == b""
+            writer.close()
+
+
+@pytest.mark.parametrize(
+    ("raw", "status", "code"),
+    [
+        (b"GET /health HTTP/1.1\r\nHost: x\r\nX-Big: " + b"a" * 20_000 + b"\r\n\r\n", 431, "header_too_large"),
+        (b"\x16\x03\x01 no HTTP\r\n\r\n", 400, "invalid_http"),
+    ],
+)
+async def test_what_is_no_http_gets_an_error_object(stack: Stack, raw: bytes, status: int, code: str) -> None:
+    """Without the names of the libraries inside."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", stack.gateway.http_port)
+    writer.write(raw)
+    head, _, answer = (await asyncio.wait_for(reader.read(), 5)).partition(b"\r\n\r\n")
+    writer.close()
+    assert head.startswith(f"HTTP/1.1 {status} ".encode()) or head.startswith(f"HTTP/1.0 {status} ".encode())
+    assert b"Server: soban" in head
+    assert b"aiohttp" not in head
+    assert json.loads(answer)["error"]["code"] == code
 
 
 @pytest.mark.parametrize("stream", [True, False])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 
 from soban.gateway.openai.app import OpenAIApi
+from soban.gateway.openai.connection import SERVER, Connection
 from soban.gateway.openai.middleware import Front
 from soban.gateway.openai.request import CALL, as_json
 from soban.gateway.settings import GatewaySettings
@@ -17,63 +20,67 @@ _HURRIED_SECONDS = 0.5
 
 
 class HttpSide:
-    """Life of the HTTP server. `/health` answers from `open` on, `/ready` while `ready` is set."""
+    """Life of the HTTP server. `/health` answers from `open` on, `/ready` between `serve` and `refuse`."""
 
     def __init__(self, api: OpenAIApi, settings: GatewaySettings, telemetry: Telemetry) -> None:
         self._front = Front(telemetry, settings.longest_stream_seconds)
         app = web.Application(middlewares=[self._front.handle], client_max_size=settings.max_body_bytes)
         app.add_routes([*api.routes(), web.get("/health", self._health), web.get("/ready", self._ready)])
         app.on_response_prepare.append(_with_common_headers)
-        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=_HURRIED_SECONDS)
+        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=_HURRIED_SECONDS)
         self._settings = settings
-        self._site: web.TCPSite | None = None
+        self._listening: asyncio.Server | None = None
+        self._welcome = False
         self.port = 0
         """The real port, once open."""
 
-    @property
-    def ready(self) -> bool:
-        """Whether requests are welcome."""
-        return self._front.ready
+    def serve(self) -> None:
+        """Requests are welcome."""
+        self._welcome = self._front.ready = True
 
-    @ready.setter
-    def ready(self, ready: bool) -> None:
-        self._front.ready = ready
+    def refuse(self) -> None:
+        """`/ready` says no; requests that still come are answered."""
+        self._welcome = False
 
     async def open(self) -> None:
         """Binds the port. Raises BindError."""
         await self._runner.setup()
-        settings = self._settings
-        self._site = web.TCPSite(
-            self._runner, settings.host, settings.http_port, reuse_port=settings.reuse_port or None
-        )
+        settings, loop = self._settings, asyncio.get_running_loop()
+        server = self._runner.server
+        assert server is not None  # noqa: S101 - set up above
         try:
-            await self._site.start()
+            self._listening = await loop.create_server(
+                lambda: Connection(server), settings.host, settings.http_port, reuse_port=settings.reuse_port or None
+            )
         except OSError as err:
             raise BindError(
                 f"cannot listen on {settings.host}:{settings.http_port} ({err.strerror}); "
                 "set host and httpPort of the gateway"
             ) from err
-        self.port = self._runner.addresses[0][1]
+        self.port = self._listening.sockets[0].getsockname()[1]
 
     async def drain(self) -> None:
         """Takes no new connections and requests, and returns once the running ones have ended."""
-        self.ready = False
-        if self._site is not None:
-            await self._site.stop()
+        self.refuse()
+        self._front.ready = False
+        if self._listening is not None:
+            self._listening.close()
         await self._front.idle()
 
     async def close(self) -> None:
         """Ends what is left."""
+        if self._listening is not None:
+            self._listening.close()
         await self._runner.cleanup()
 
     async def _health(self, _: web.Request) -> web.Response:
         return as_json({"status": "ok"})
 
     async def _ready(self, _: web.Request) -> web.Response:
-        return as_json({"status": "ready"}) if self.ready else as_json({"status": "not ready"}, 503)
+        return as_json({"status": "ready"}) if self._welcome else as_json({"status": "not ready"}, 503)
 
 
 async def _with_common_headers(request: web.Request, response: web.StreamResponse) -> None:
-    response.headers["Server"] = "soban"
+    response.headers["Server"] = SERVER
     if (call := request.get(CALL)) is not None:
         response.headers[REQUEST_ID] = call.request_id
