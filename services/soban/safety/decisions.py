@@ -55,5 +55,5 @@ class Decisions:
         return all(action is Action.ALLOW for action in self.done.values())
 
     def rank(self, category: str) -> int:
-        """How much the policy cares, for findings that overlap."""
-        return int(self.wanted.get(category, Action.ALLOW))
+        """How much the policy cares, for findings that overlap. What is no category is rewritten, as what is masked."""
+        return int(self.wanted.get(category, Action.MASK))

@@ -9,7 +9,7 @@ from soban.safety.decisions import Action, Decisions
 from soban.safety.masking import Placeholders
 from soban.safety.rules.placeholder import LOOKALIKE
 from soban.safety.scanner import Dropped, Found, Scan, Scanner
-from soban.safety.spans import Measure
+from soban.safety.spans import Measure, Ruler
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,8 @@ class TextFilter:
         self._scan: Scan = scanner.scan(decisions.rank)
         self._decisions = decisions
         self._placeholders = placeholders
-        self._measure = measure
+        self._ruler = Ruler(measure)
+        self._ruler_of_rejected = Ruler(measure)
         self._stops = stops
         self._echoes = echoes
         self._tells_rejected = tells_rejected
@@ -77,7 +78,8 @@ class TextFilter:
         """What came in and is not decided."""
         self._begin = 0
         """Position of `_held` in code points."""
-        self._begin_units = 0
+        self._done = 0
+        """Code points that have gone out, or something in their place."""
         self.stopped = False
         self.released = 0
         """Code points that have gone out."""
@@ -92,37 +94,35 @@ class TextFilter:
         findings: list[Finding] = []
         out: list[str] = []
         for found in step.found:
-            out += self._pass(found.start), self._apply(found, findings)
+            out += self._take(found.start), self._apply(found, findings)
             if self.stopped:
                 rejected = [candidate for candidate in rejected if candidate.start < findings[-1].start]
                 break
         else:
-            out.append(self._pass(step.upto))
+            out.append(self._take(step.upto))
+            self._forget(step.upto)
         released = text if self._passes_all else "".join(out)
         self.released += len(released)
         return Piece(released, findings, rejected)
 
     def _rejected(self, dropped: Dropped) -> Rejected:
-        start, end = (
-            self._begin_units + self._measure(self._held[: position - self._begin])
-            for position in (dropped.start, dropped.end)
-        )
+        start, end = self._ruler_of_rejected.span(dropped.start, dropped.end, self._held, self._begin)
         return Rejected(dropped.category, start, end, dropped.reason)
 
     def _apply(self, found: Found, findings: list[Finding]) -> str:
-        """What goes out in place of what was found."""
-        start, sent = self._begin_units, self._pass(found.end)
+        """What goes out in place of what was found, or of its rest where another finding took its begin."""
         if found.category == LOOKALIKE:
-            return self._placeholders.meet(sent, is_echo=self._echoes)
+            return self._placeholders.meet(self._take(found.end), is_echo=self._echoes)
         action = self._decisions.done[found.category]
         masked = action is Action.MASK
         placeholder = self._placeholders.of(found.category, found.value) if masked else ""
+        start, end = self._ruler.span(found.start, found.end, self._held, self._begin)
         findings.append(
             Finding(
                 category=found.category,
                 rule=found.rule,
                 start=start,
-                end=self._begin_units,
+                end=end,
                 action=action,
                 confidence=found.confidence,
                 severity=found.severity,
@@ -132,13 +132,18 @@ class TextFilter:
             )
         )
         self.stopped = self._stops and action is Action.BLOCK
-        if self.stopped:
-            return ""
-        return placeholder or sent
+        if masked:
+            self._take(found.end)
+        return placeholder
 
-    def _pass(self, upto: int) -> str:
-        """Takes the text before `upto` from what is held."""
-        taken, self._held = self._held[: upto - self._begin], self._held[upto - self._begin :]
-        self._begin = upto
-        self._begin_units += self._measure(taken)
+    def _take(self, upto: int) -> str:
+        """The text before `upto` that has not gone out."""
+        taken = self._held[self._done - self._begin : max(0, upto - self._begin)]
+        self._done = max(self._done, upto)
         return taken
+
+    def _forget(self, upto: int) -> None:
+        """Drops the text in which nothing can begin any more."""
+        self._ruler.at(upto, self._held, self._begin)
+        self._ruler_of_rejected.at(upto, self._held, self._begin)
+        self._held, self._begin = self._held[upto - self._begin :], upto

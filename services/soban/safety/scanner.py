@@ -16,7 +16,9 @@ from soban.safety.normalization import RAW, Folded, Folding
 from soban.safety.outcomes import CONTEXT, MORE, WINDOW, Hit, Miss, Outcome, Rule, Window
 
 Rank = Callable[[str], int]
-"""How much a policy cares for a category, from 0: what it would mask must not lose to what it would only report."""
+"""How much a policy cares for a category: what it would mask must not lose to what it would only report."""
+REPORTED = 1
+"""Rank of what a policy only reports; from 2 on it acts."""
 HIGHEST_RANK = 9
 
 _SURE = 0.6
@@ -47,7 +49,10 @@ class Dropped(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What a piece of text brought: all of the text before `upto` is decided."""
+    """What a piece of text brought: whatever begins before `upto` is decided.
+
+    `found` is in the order of its begins. Two may overlap, and one that begins before `upto` may end behind it.
+    """
 
     upto: int
     found: Sequence[Found]
@@ -92,7 +97,8 @@ class Scan:
         self._begin = 0
         self._total = 0
         self._hit_end = -1
-        """Folded position at which a hit ended."""
+        """Folded position at which the last hit ends; while it is ahead, only what is worse or longer counts."""
+        self._hit_rank = 0
 
     def feed(self, piece: str, *, final: bool = False) -> Step:
         """The next piece; with `final` there is no more. All positions are those of the whole text."""
@@ -112,10 +118,10 @@ class Scan:
         while True:
             if at != self._hit_end:
                 candidate = find(self._text, at)
-                if candidate is None:
-                    return len(self._text)
-                at = candidate.start()
-            elif at >= len(self._text):
+                start = len(self._text) if candidate is None else candidate.start()
+                # What a hit is glued to has no trigger of its own.
+                at = self._hit_end if at < self._hit_end < start else start
+            if at >= len(self._text):
                 return at
             outcome = self._decide(at, final)
             if outcome is MORE:
@@ -150,13 +156,26 @@ class Scan:
     def _note(self, at: int, outcome: Outcome, found: list[Found], dropped: list[Dropped]) -> int:
         """Writes the outcome down and returns where to go on."""
         if isinstance(outcome, Hit):
-            found.append(self._found(at, outcome))
-            self._hit_end = outcome.end
-            return outcome.end
-        if isinstance(outcome, Miss):
+            self._note_hit(at, outcome, found)
+        elif isinstance(outcome, Miss):
             start, end = self._origin[at], self._origin[outcome.end - 1] + 1
-            dropped.append(Dropped(start, end, outcome.category, outcome.reason))
-        return outcome.end if isinstance(outcome, Miss) and outcome.covers else at + 1
+            if outcome.end > self._hit_end:
+                dropped.append(Dropped(start, end, outcome.category, outcome.reason))
+            if outcome.covers:
+                return outcome.end
+        return at + 1
+
+    def _note_hit(self, at: int, hit: Hit, found: list[Found]) -> None:
+        """One that lies in another counts only if the policy cares more for it; one that sticks out always does."""
+        rank = self._rank(hit.category)
+        is_inside = at < self._hit_end
+        if is_inside and hit.end <= self._hit_end and rank <= self._hit_rank:
+            return
+        found.append(self._found(at, hit))
+        if not is_inside or self._hit_rank <= REPORTED:
+            self._hit_end, self._hit_rank = hit.end, rank
+        elif rank > REPORTED:
+            self._hit_end, self._hit_rank = max(self._hit_end, hit.end), max(self._hit_rank, rank)
 
     def _found(self, at: int, hit: Hit) -> Found:
         start, end = self._origin[at], self._origin[hit.end - 1] + 1
