@@ -76,6 +76,7 @@ def _check_built(options: pb.AnalyzeOptions) -> None:
         "options.model CONG_GLOBAL": options.model == pb.MORPHOLOGY_MODEL_CONG_GLOBAL,
         "options.dialects": bool(options.dialects),
         "options.dictionaries": bool(options.dictionaries),
+        "options.tenant": bool(options.tenant),
         "options.user_words.score": any(word.score for word in options.user_words),
     }
     for name, is_asked in asked.items():

@@ -35,9 +35,10 @@ def check_batch(request: pb.AnalyzeBatchRequest) -> None:
 
 
 def check_split(request: pb.SplitSentencesRequest) -> None:
-    """Raises TextTooLong and InvalidField."""
+    """Raises TextTooLong, InvalidField and NotBuilt."""
     check_text(request.text, "text")
     check_unit(request.offset_unit)
+    _refuse_not_built({"dictionaries": bool(request.dictionaries), "tenant": bool(request.tenant)})
 
 
 def check_encode(request: pb.EncodeRequest) -> None:
@@ -45,8 +46,9 @@ def check_encode(request: pb.EncodeRequest) -> None:
     check_number_of_texts(request.texts)
     check_each_text(request.texts)
     check_unit(request.offset_unit)
-    if request.align_morphemes:
-        raise NotBuilt("align_morphemes is not built in this release", metadata={"field": "align_morphemes"})
+    _refuse_not_built(
+        {"align_morphemes": request.align_morphemes, "analyze_options": request.HasField("analyze_options")}
+    )
 
 
 def check_decode(request: pb.DecodeRequest) -> None:
@@ -60,8 +62,16 @@ def check_count(request: pb.CountTokensRequest) -> None:
     if bool(request.texts) == bool(request.messages):
         raise InvalidField("exactly one of texts and messages is given", field="texts")
     if request.messages:
+        if request.add_special_tokens:
+            raise InvalidField(
+                "goes with texts; a conversation has the tokens of its template", field="add_special_tokens"
+            )
         check_messages(request.messages)
         return
+    if request.tools:
+        raise InvalidField("goes with messages", field="tools")
+    if request.HasField("add_generation_prompt"):
+        raise InvalidField("goes with messages", field="add_generation_prompt")
     check_number_of_texts(request.texts)
     check_each_text(request.texts)
 
@@ -113,6 +123,12 @@ def check_unit(unit: pb.OffsetUnit.ValueType, field: str = "offset_unit") -> Non
     """Raises InvalidField."""
     if unit not in pb.OffsetUnit.values():
         raise InvalidField("no such unit", field=field)
+
+
+def _refuse_not_built(asked: Mapping[str, bool]) -> None:
+    for field, is_asked in asked.items():
+        if is_asked:
+            raise NotBuilt(f"{field} is not built in this release", metadata={"field": field})
 
 
 def _check_readings(options: pb.AnalyzeOptions, texts: Sequence[str]) -> None:

@@ -92,7 +92,7 @@ def test_options_that_are_not_built_are_named(options: dict[str, object], name: 
     [
         {},
         {"top_n": 10, "offset_unit": BYTES, "typo_tolerance": pb.TYPO_TOLERANCE_ALL, "typo_cost_threshold": 2.5},
-        {"include_tags": ["N", "VV", "W_"], "exclude_tags": ["NNB"], "stop_words": ["것"], "tenant": "회사"},
+        {"include_tags": ["N", "VV", "W_"], "exclude_tags": ["NNB"], "stop_words": ["것"]},
         {**word(form="소반 상", tag="NNG", lemma="소반상", value="v" * 256), **span(0, 2)},
         {**span(8, 12), "offset_unit": BYTES},
         {**span(4, 6), "offset_unit": pb.OFFSET_UNIT_UTF16_UNIT},
