@@ -79,7 +79,10 @@ class ChatFlow:
                         yield event
                     if answer.stopped:
                         break
-            if not answer.stopped:
+            if answer.stopped:
+                # At once: a reader who takes its time over the summary must not keep the engine busy.
+                generating.cancel()
+            else:
                 await pump.drained()
             yield self._announcer.summary(chat, checked.verdict, answer, watch)
 

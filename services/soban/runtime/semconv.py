@@ -36,9 +36,6 @@ GEN_AI_CLIENT_OPERATION_DURATION = Histogram(
 GEN_AI_CLIENT_TIME_TO_FIRST_CHUNK = Histogram(
     "gen_ai.client.operation.time_to_first_chunk", "s", "Time until the caller had the first piece.", _DOUBLING
 )
-GEN_AI_CLIENT_TIME_PER_OUTPUT_CHUNK = Histogram(
-    "gen_ai.client.operation.time_per_output_chunk", "s", "Time between two pieces as the caller sees it.", _DOUBLING
-)
 GEN_AI_SERVER_REQUEST_DURATION = Histogram(
     "gen_ai.server.request.duration", "s", "Time an engine took for one request.", _DOUBLING
 )
@@ -61,13 +58,6 @@ GEN_AI_PROVIDER_NAME = "gen_ai.provider.name"
 GEN_AI_REQUEST_MODEL = "gen_ai.request.model"
 GEN_AI_RESPONSE_MODEL = "gen_ai.response.model"
 GEN_AI_TOKEN_TYPE = "gen_ai.token.type"  # noqa: S105 - a kind of token, no secret
-GEN_AI_RESPONSE_FINISH_REASONS = "gen_ai.response.finish_reasons"
 GEN_AI_USAGE_INPUT_TOKENS = "gen_ai.usage.input_tokens"
 GEN_AI_USAGE_OUTPUT_TOKENS = "gen_ai.usage.output_tokens"
-GEN_AI_REQUEST_STREAM = "gen_ai.request.stream"
-GEN_AI_REQUEST_MAX_TOKENS = "gen_ai.request.max_tokens"
-GEN_AI_REQUEST_TEMPERATURE = "gen_ai.request.temperature"
-GEN_AI_REQUEST_TOP_P = "gen_ai.request.top_p"
-GEN_AI_REQUEST_SEED = "gen_ai.request.seed"
-SOBAN_REASON = "soban.reason"
 """Our ErrorInfo reason on spans."""

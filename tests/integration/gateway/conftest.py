@@ -28,6 +28,7 @@ class Running:
     """Where the gateway is."""
 
     grpc: str
+    generation: str
     url: str
     processes: dict[str, subprocess.Popen[bytes]]
 
@@ -54,7 +55,8 @@ def running(folder: Path) -> Iterator[Running]:
             with (folder / f"{name}.log").open("wb") as log:
                 command = [sys.executable, "-m", f"soban.{name}", "-c", str(config)]
                 processes[name] = subprocess.Popen(command, stderr=log)
-        stack = Running(f"127.0.0.1:{ports[-1]}", f"http://127.0.0.1:{http_port}", processes)
+        generation = f"127.0.0.1:{ports[SERVICES.index('generation')]}"
+        stack = Running(f"127.0.0.1:{ports[-1]}", generation, f"http://127.0.0.1:{http_port}", processes)
         until_ready(stack, folder)
         yield stack
     finally:
