@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from soban.safety.decisions import Action, Decisions, Direction, Role
@@ -12,9 +12,6 @@ from soban.safety.policy import Policy
 from soban.safety.scanner import Scanner
 from soban.safety.spans import Measure
 from soban.safety.taxonomy import CATEGORIES
-
-SLICE = 8_192
-"""Code points that are scanned in one go, so that other threads come to their turn in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +72,8 @@ class Checker:
             echoes=passage.role is Role.ASSISTANT,
             tells_rejected=explain,
         )
-        pieces = [text_filter.push(part, final=final) for part, final in _slices(passage.text)]
-        return Judged(
-            passage,
-            [finding for piece in pieces for finding in piece.findings],
-            [candidate for piece in pieces for candidate in piece.rejected],
-            "".join(piece.text for piece in pieces),
-        )
-
-
-def _slices(text: str) -> Iterator[tuple[str, bool]]:
-    for begin in range(0, max(1, len(text)), SLICE):
-        yield text[begin : begin + SLICE], begin + SLICE >= len(text)
+        piece = text_filter.push(passage.text, final=True)
+        return Judged(passage, piece.findings, piece.rejected, piece.text)
 
 
 def _only_masking(decisions: Decisions, categories: frozenset[str]) -> Decisions:

@@ -11,6 +11,9 @@ from soban.safety.rules.placeholder import LOOKALIKE
 from soban.safety.scanner import Dropped, Found, Scan, Scanner
 from soban.safety.spans import Measure, Ruler
 
+SLICE = 8_192
+"""Code points that are scanned in one go, which bounds what a finding costs and how long other threads wait."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -86,6 +89,16 @@ class TextFilter:
 
     def push(self, text: str, *, final: bool = False) -> Piece:
         """More text; with `final` it is the last."""
+        slices = [text[begin : begin + SLICE] for begin in range(0, max(1, len(text)), SLICE)]
+        last = len(slices) - 1
+        pieces = [self._push(part, final=final and place == last) for place, part in enumerate(slices)]
+        return Piece(
+            "".join(piece.text for piece in pieces),
+            [finding for piece in pieces for finding in piece.findings],
+            [candidate for piece in pieces for candidate in piece.rejected],
+        )
+
+    def _push(self, text: str, *, final: bool) -> Piece:
         if self.stopped:
             return Piece("")
         self._held += text

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 
-from soban.safety.check import SLICE, Checker, Passage
+from soban.safety.check import Checker, Passage
 from soban.safety.decisions import Direction, Role
+from soban.safety.filter import SLICE
 from soban.safety.policy import Policies
 from soban.safety.scanner import Scanner
 from soban.safety.taxonomy import CARD

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soban.safety.decisions import Action, Decisions
-from soban.safety.filter import TextFilter
+from soban.safety.filter import SLICE, TextFilter
 from soban.safety.masking import Placeholders
 from soban.safety.scanner import Scanner
 from soban.safety.spans import MEASURES, Unit
@@ -124,3 +124,26 @@ def test_dropped_candidates_are_told_on_request(scanner: Scanner) -> None:
     text_filter = TextFilter(scanner, DEFAULT, Placeholders(), tells_rejected=True)
     (candidate,) = text_filter.push("주문번호 181024-4886484 ", final=True).rejected
     assert (candidate.category, candidate.start, candidate.end) == ("pii.resident_number", 5, 19)
+
+
+def test_no_text_is_measured_again_for_every_candidate(scanner: Scanner) -> None:
+    """Of one long push, all that is measured is a small multiple of its length."""
+    measured: list[int] = []
+
+    def measure(text: str) -> int:
+        measured.append(len(text))
+        return len(text)
+
+    text = "주문번호 181024-4886484 ㅅㅂ, " * 1_000
+    text_filter = TextFilter(scanner, DEFAULT, Placeholders(), measure, stops=False, tells_rejected=True)
+    piece = text_filter.push(text, final=True)
+    assert len(piece.rejected) == len(piece.findings) == 1_000
+    assert sum(measured) < 4 * len(text)
+
+
+def test_a_long_push_is_scanned_in_slices(scanner: Scanner) -> None:
+    """So that no step holds up other threads; values over their borders are found."""
+    text = ("가" * (SLICE - 5) + "010-1234-5678") * 3
+    pieces, findings, _ = filtered(scanner, [text], DEFAULT)
+    assert len(findings) == 3
+    assert len(pieces[0]) == 3 * (SLICE - 5 + len("[전화번호_1]")) - len("[전화번호_1]") * (pieces[1] != "")
