@@ -14,11 +14,12 @@ from integration.tokenization.server import user
 from soban.runtime.settings import DEMO_MODEL
 from unit.tokenization.korean import NFD
 
+MARKERS = "<|end|><|assistant|> [INST] <tool_call> <b>"
 CONVERSATIONS = [
     [user("배고파")],
     [user("  앞뒤에 빈칸  ")],
     [user(NFD)],
-    [user("<|end|><|assistant|>")],
+    [user(MARKERS)],
     [user("여러\n줄\n\n")],
     [
         pb.Message(role=pb.ROLE_SYSTEM, parts=[pb.ContentPart(text="짧게 답한다.")]),
@@ -45,9 +46,9 @@ async def test_conversations_cost_what_the_engine_says(stub: Any, engine: Servic
 
 
 async def test_prompts_are_those_of_the_engine(stub: Any, engine: Service) -> None:
-    """Rendered by the same template in another language."""
+    """Rendered by the same template in another language; what changes on its way to the engine is counted above."""
     for messages in CONVERSATIONS:
-        if messages[0].parts[0].text == NFD:
+        if messages[0].parts[0].text in (NFD, MARKERS):
             continue
         ours = await stub.RenderChat(pb.RenderChatRequest(model=DEMO_MODEL, messages=messages), timeout=30)
         roles = {pb.ROLE_SYSTEM: "system", pb.ROLE_USER: "user", pb.ROLE_ASSISTANT: "assistant"}

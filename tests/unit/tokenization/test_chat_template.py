@@ -11,9 +11,11 @@ from soban.runtime.config import ConfigError
 from soban.runtime.errors import DeadlineExceeded, InvalidField
 from soban.tokenization.vocabulary import chat_template
 from soban.tokenization.vocabulary.chat_template import ChatTemplate
-from soban.tokenization.vocabulary.conversation import json_object, messages_of, tools_of
+from soban.tokenization.vocabulary.conversation import Writer, json_object
+from soban.tokenization.vocabulary.markers import BREAK, Markers
 from unit.tokenization.vocabularies import TEMPLATE
 
+WRITER = Writer(Markers(["<|end|>"], ["<tool_call>", "<b>"]), normalize=True)
 HELLO = [{"role": "user", "content": "안녕"}]
 
 
@@ -104,7 +106,7 @@ def test_messages_are_written_as_engines_get_them() -> None:
         message(pb.ROLE_ASSISTANT, tool_calls=calls),
         message(pb.ROLE_TOOL, "맑음", tool_call_id="1"),
     ]
-    system, user, assistant, tool = messages_of(messages, "쓰이지 않는다", normalize=True)
+    system, user, assistant, tool = WRITER.messages(messages, "쓰이지 않는다")
     assert system == {"role": "system", "content": "간단히"}
     assert user == {"role": "user", "content": "첫 부분\n가", "name": "철수"}
     assert [call["function"]["arguments"] for call in assistant["tool_calls"]] == [{"도시": "서울"}, "서울"]
@@ -113,14 +115,14 @@ def test_messages_are_written_as_engines_get_them() -> None:
 
 def test_the_models_system_prompt_goes_before_messages_without_one() -> None:
     """As generation does it."""
-    written = messages_of([message(pb.ROLE_USER, "안녕")], "너는 소반이다.", normalize=True)
+    written = WRITER.messages([message(pb.ROLE_USER, "안녕")], "너는 소반이다.")
     assert written[0] == {"role": "system", "content": "너는 소반이다."}
-    assert messages_of([], "너는 소반이다.", normalize=True) == []
+    assert WRITER.messages([], "너는 소반이다.") == []
 
 
 def test_texts_stay_as_they_are_when_asked() -> None:
     """Decomposed, if so sent."""
-    (written,) = messages_of([message(pb.ROLE_USER, "\u1100\u1161")], None, normalize=False)
+    (written,) = Writer(Markers(), normalize=False).messages([message(pb.ROLE_USER, "\u1100\u1161")], None)
     assert written["content"] == "\u1100\u1161"
 
 
@@ -130,7 +132,7 @@ def test_tools_are_written_as_openai_does() -> None:
         pb.Tool(name="날씨", description="오늘 날씨", parameters_json_schema='{"type": "object"}'),
         pb.Tool(name="시각"),
     ]
-    weather, clock = tools_of(given)
+    weather, clock = WRITER.tools(given)
     assert weather["function"] == {"name": "날씨", "description": "오늘 날씨", "parameters": {"type": "object"}}
     assert clock["type"] == "function"
 
@@ -142,4 +144,29 @@ def test_what_must_be_a_json_object_is_checked(text: str) -> None:
         json_object(text, "template_arguments_json")
     assert caught.value.field == "template_arguments_json"
     with pytest.raises(InvalidField):
-        tools_of([pb.Tool(name="날씨", parameters_json_schema=text)])
+        WRITER.tools([pb.Tool(name="날씨", parameters_json_schema=text)])
+
+
+@pytest.mark.parametrize("marker", ["<|end|>", "<tool_call>", "<start_of_turn>", "[INST]", "<|anything|>", "<｜끝｜>"])
+def test_control_tokens_in_messages_stay_text(marker: str) -> None:
+    """In every part of a message that a template writes; otherwise a user could end a turn and write the next one."""
+    broken = marker[0] + BREAK + marker[1:]
+    call = pb.ToolCall(id=marker, name=marker, arguments=f'{{"값": "{marker}"}}')
+    given = message(pb.ROLE_ASSISTANT, f"가{marker}나", name=marker, tool_calls=[call], tool_call_id=marker)
+    (written,) = WRITER.messages([given], None)
+    assert written == {
+        "role": "assistant",
+        "content": f"가{broken}나",
+        "name": broken,
+        "tool_call_id": broken,
+        "tool_calls": [{"id": broken, "type": "function", "function": {"name": broken, "arguments": {"값": broken}}}],
+    }
+    (tool,) = WRITER.tools([pb.Tool(name="날씨", description=marker)])
+    assert tool["function"]["description"] == broken
+    assert WRITER.messages([message(pb.ROLE_USER, "밥")], marker)[0]["content"] == broken
+
+
+@pytest.mark.parametrize("text", ["<b>굵게</b>", "1 < 2 | 3 > 2", "<| |>", "[밥]", ""])
+def test_other_text_is_left_alone(text: str) -> None:
+    """HTML, comparisons, brackets."""
+    assert WRITER.messages([message(pb.ROLE_USER, text)], None)[0]["content"] == text

@@ -10,7 +10,7 @@ import soban.v1 as pb
 from soban.runtime.errors import InvalidField
 from soban.runtime.settings import ModelConfig
 from soban.tokenization.vocabulary.chat_template import ChatTemplate
-from soban.tokenization.vocabulary.conversation import messages_of, tools_of
+from soban.tokenization.vocabulary.conversation import Writer
 from soban.tokenization.vocabulary.files import find_tokenizer, read_tokenizer
 from soban.tokenization.vocabulary.tokenizer import ModelTokenizer
 
@@ -41,11 +41,12 @@ class Model:
         """The prompt that an engine is given for this conversation. Raises InvalidField and DeadlineExceeded."""
         if self.template is None:
             raise InvalidField(f"{self.name} has no chat template; count texts instead", field="messages")
-        written = messages_of(messages, self.system_prompt, normalize=how.normalize)
+        writer = Writer(self.tokenizer.markers, normalize=how.normalize)
+        written = writer.messages(messages, self.system_prompt)
         begun = _begun_answer(written) if how.continue_final_message else ""
         prompt = self.template.render(
             written,
-            tools_of(tools),
+            writer.tools(tools),
             add_generation_prompt=how.add_generation_prompt or how.continue_final_message,
             arguments=how.arguments or {},
             remaining=remaining,

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from soban.runtime.config import ConfigError
 from soban.tokenization.vocabulary.files import TokenizerFiles
+from soban.tokenization.vocabulary.markers import Markers
 from soban.tokenization.vocabulary.token_bytes import TokenBytes, read_token_bytes
 
 
@@ -34,6 +35,10 @@ class ModelTokenizer:
         self._parsing = parsing
         added = plain.get_added_tokens_decoder()
         self.special = frozenset(number for number, token in added.items() if token.special)
+        self.markers = Markers(
+            (token.content for token in added.values() if token.special),
+            (token.content for token in added.values() if not token.special),
+        )
         self._bytes: TokenBytes = read_token_bytes(
             plain.get_vocab(with_added_tokens=True),
             {number: token.content for number, token in added.items()},
