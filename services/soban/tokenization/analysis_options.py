@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import soban.v1 as pb
 from soban.runtime.errors import InvalidField, NotBuilt
 from soban.tokenization.analysis.cost import WHOLE
-from soban.tokenization.offsets import code_point_at, unit_of
+from soban.tokenization.offsets import code_point_at, code_points, unit_of
 from soban.tokenization.tags import TAGS, matching
 
 MOST_READINGS = 10
@@ -49,11 +49,12 @@ def check_known_spans(options: pb.AnalyzeOptions, text: str) -> None:
             field="options.known_spans",
         )
     taken: set[int] = set()
+    places = code_points(text, unit_of(options.offset_unit))
     for number, known in enumerate(options.known_spans):
         path = f"options.known_spans[{number}]"
         _check_tag(known.tag, f"{path}.tag")
         _check_length(known.form, MOST_WORD_CHARACTERS, f"{path}.form")
-        span = range(*_code_points(known.span, unit_of(options.offset_unit), text, f"{path}.span"))
+        span = range(*_code_points(known.span, places, text, f"{path}.span"))
         if not taken.isdisjoint(span):
             raise InvalidField("overlaps another known span", field=f"{path}.span")
         taken.update(span)
@@ -114,9 +115,9 @@ def _check_tag(tag: str, field: str) -> None:
         raise InvalidField("no such tag; see the list in the documentation of Kiwi", field=field)
 
 
-def _code_points(span: pb.Span, unit: pb.OffsetUnit.ValueType, text: str, field: str) -> tuple[int, int]:
+def _code_points(span: pb.Span, places: Mapping[int, int] | Sequence[int], text: str, field: str) -> tuple[int, int]:
     """The span as code points of `text`."""
-    start, end = (code_point_at(text, unit, at) for at in (span.start, span.end))
+    start, end = (code_point_at(places, at) for at in (span.start, span.end))
     if start is None or end is None or start >= end:
         raise InvalidField("no range of the text that begins and ends between characters", field=field)
     if text[start].isspace() or text[end - 1].isspace():

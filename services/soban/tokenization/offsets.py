@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
 import soban.v1 as pb
@@ -40,12 +40,17 @@ def offset_table(text: str, unit: pb.OffsetUnit.ValueType, base: int = 0) -> Seq
     return range(base, base + len(text) + 1)
 
 
-def code_point_at(text: str, unit: pb.OffsetUnit.ValueType, offset: int) -> int | None:
-    """The code point that starts at `offset`, or None where none does: inside a character or past the end."""
+def code_points(text: str, unit: pb.OffsetUnit.ValueType) -> Mapping[int, int] | Sequence[int]:
+    """The code point that starts at each offset of `text`; what is no key or index of it is inside a character."""
     table = offset_table(text, unit)
-    if isinstance(table, range):
-        return offset if offset in table else None
-    try:
-        return table.index(offset)
-    except ValueError:
-        return None
+    return table if isinstance(table, range) else {offset: at for at, offset in enumerate(table)}
+
+
+def code_point_at(places: Mapping[int, int] | Sequence[int], offset: int) -> int | None:
+    """The code point that starts at `offset`, or None where none does: inside a character or past the end.
+
+    `places` is what `code_points` gives: made once for a text, as it takes time in proportion to its length.
+    """
+    if isinstance(places, Mapping):
+        return places.get(offset)
+    return offset if 0 <= offset < len(places) else None

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import soban.v1 as pb
-from soban.tokenization.offsets import code_point_at, offset_table, unit_of, width
+from soban.tokenization.offsets import code_point_at, code_points, offset_table, unit_of, width
 from unit.tokenization.korean import texts
 
 UNITS = (pb.OFFSET_UNIT_CODE_POINT, pb.OFFSET_UNIT_UTF8_BYTE, pb.OFFSET_UNIT_UTF16_UNIT)
@@ -35,7 +35,7 @@ def test_every_position_is_the_length_of_what_is_before_it(text: str, unit: int,
 def test_offsets_lead_back_to_code_points(text: str, unit: int) -> None:
     """And to nothing inside a character or behind the end."""
     table = list(offset_table(text, unit))
-    found = {offset: code_point_at(text, unit, offset) for offset in range(table[-1] + 2)}
+    found = {offset: code_point_at(code_points(text, unit), offset) for offset in range(table[-1] + 2)}
     assert found == {offset: table.index(offset) if offset in table else None for offset in found}
 
 

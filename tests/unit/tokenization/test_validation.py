@@ -6,8 +6,9 @@ import pytest
 
 import soban.v1 as pb
 from soban.runtime.errors import InvalidField, NotBuilt, SobanError, TextTooLong
-from soban.tokenization import validation
+from soban.tokenization import analysis_options, validation
 from soban.tokenization.analysis_options import check_options
+from soban.tokenization.offsets import code_points
 
 TEXT = "했다. 😀 좋다"
 BYTES = pb.OFFSET_UNIT_UTF8_BYTE
@@ -179,3 +180,18 @@ def test_the_rest() -> None:
     assert refused(validation.check_encode, pb.EncodeRequest(texts=["밥"], offset_unit=9)).field == "offset_unit"
     with pytest.raises(NotBuilt, match="align_morphemes"):
         validation.check_encode(pb.EncodeRequest(texts=["밥"], align_morphemes=True))
+
+
+def test_one_table_of_offsets_serves_all_known_spans(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table for each would be a second of work."""
+    built: list[str] = []
+
+    def counted(text: str, unit: pb.OffsetUnit.ValueType) -> object:
+        built.append(text)
+        return code_points(text, unit)
+
+    monkeypatch.setattr(analysis_options, "code_points", counted)
+    spans = [pb.KnownSpan(span=pb.Span(start=at * 3, end=at * 3 + 3), tag="NNG") for at in range(1_000)]
+    options = pb.AnalyzeOptions(offset_unit=BYTES, known_spans=spans)
+    validation.check_analysis(pb.AnalyzeRequest(text="가" * 1_000, options=options))
+    assert len(built) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import soban.v1 as pb
 from soban.tokenization.analysis.slicing import Slice
-from soban.tokenization.offsets import code_point_at
+from soban.tokenization.offsets import code_point_at, code_points
 
 
 class Merger:
@@ -59,10 +59,8 @@ class Merger:
 
     def _range(self, sentence: pb.Sentence, piece: Slice, base: int) -> tuple[int, int]:
         """In code points of the whole text."""
-        text = self._text[piece.start : piece.end]
-        start, end = (
-            code_point_at(text, self._unit, at - base) or 0 for at in (sentence.span.start, sentence.span.end)
-        )
+        places = code_points(self._text[piece.start : piece.end], self._unit)
+        start, end = (code_point_at(places, at - base) or 0 for at in (sentence.span.start, sentence.span.end))
         return piece.start + start, piece.start + end
 
     def _append(self, analysis: pb.Analysis, sentences: int) -> None:

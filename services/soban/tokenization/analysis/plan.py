@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import soban.v1 as pb
@@ -10,7 +10,7 @@ from soban.tokenization.analysis.job import Flag
 from soban.tokenization.analysis.user_words import Match, UserWords, without_overlaps
 from soban.tokenization.analyzer import FixedMorpheme, KiwiToken, arguments_of
 from soban.tokenization.normalization import Composed, nfc
-from soban.tokenization.offsets import code_point_at, unit_of
+from soban.tokenization.offsets import code_point_at, code_points, unit_of
 from soban.tokenization.tags import TAGS, chosen
 
 
@@ -48,7 +48,8 @@ class Plan:
         words = self._words.find(analysed)
         if not self._known:
             return list(words)
-        return without_overlaps([self._match(known, text, composed) for known in self._known], words)
+        places = code_points(text, self.unit)
+        return without_overlaps([self._match(known, places, composed) for known in self._known], words)
 
     def _keeps(self, token: KiwiToken) -> bool:
         return token.tag.partition("-")[0] in self._tags and token.form not in self._stop_words
@@ -58,8 +59,10 @@ class Plan:
             word.form = nfc(word.form)
         return word
 
-    def _match(self, known: pb.KnownSpan, text: str, composed: Composed | None) -> Match:
-        start, end = (code_point_at(text, self.unit, offset) or 0 for offset in (known.span.start, known.span.end))
+    def _match(
+        self, known: pb.KnownSpan, places: Mapping[int, int] | Sequence[int], composed: Composed | None
+    ) -> Match:
+        start, end = (code_point_at(places, offset) or 0 for offset in (known.span.start, known.span.end))
         if composed is not None:
             start, end = composed.locate(start, end)
         return Match(FixedMorpheme(start, end, known.tag, known.form))
