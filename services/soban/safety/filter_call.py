@@ -12,7 +12,7 @@ from soban.safety.decisions import Direction
 from soban.safety.metrics import Metrics
 from soban.safety.passages import author_of, texts_of
 from soban.safety.policy import Policies, Policy
-from soban.safety.requests import TextLimit, direction_of, measure_of, not_built
+from soban.safety.requests import TextLimit, direction_of, measure_of, refuse_unbuilt
 from soban.safety.scanner import Scanner
 from soban.safety.streams import FilterStream, Release
 
@@ -49,8 +49,7 @@ class FilterCall:
         policy = policies.get(config.policy, "config.policy")
         direction = direction_of(config.direction, Direction.OUTPUT, "config.direction")
         measure = measure_of(config.offset_unit, "config.offset_unit")
-        if config.vault:
-            raise not_built("config.vault")
+        refuse_unbuilt(config, "config.")
         decisions = policy.decisions(direction, author_of(direction))
         stream = FilterStream(scanner, decisions, measure, texts_of(config.messages), explain=config.explain)
         return cls(stream, policy, direction, limit, metrics, explain=config.explain)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sized
 from dataclasses import dataclass
+from typing import Final
+
+from google.protobuf.message import Message
 
 import soban.v1 as pb
 from soban.runtime.errors import InvalidField, NotBuilt, TextTooLong
@@ -14,6 +17,8 @@ from soban.safety.spans import MEASURES, Measure, Unit
 from soban.safety.taxonomy import leaves
 
 MOST_TEXTS = 1_024
+UNBUILT: Final = ("keep_values", "keep_for", "vault", "tenant")
+"""Fields of the contract that this release refuses rather than ignores."""
 
 _LONGEST_CODE_POINT_BYTES = 4
 _UNITS: dict[int, Unit] = {0: Unit.CODE_POINT} | {unit.value: unit for unit in Unit}
@@ -35,8 +40,7 @@ def read_check(request: pb.CheckRequest, limit: TextLimit) -> tuple[list[Passage
     """What is to be judged and how. Raises SobanError."""
     if bool(request.text) == bool(request.messages):
         raise InvalidField("exactly one of text and messages must be given, and not be empty", field="text")
-    if request.keep_values:
-        raise not_built("keep_values")
+    refuse_unbuilt(request)
     direction, measure = direction_of(request.direction, Direction.INPUT), measure_of(request.offset_unit)
     passages = passages_of(request, direction)
     for passage in passages:
@@ -47,8 +51,7 @@ def read_check(request: pb.CheckRequest, limit: TextLimit) -> tuple[list[Passage
 def read_mask(request: pb.MaskRequest, limit: TextLimit) -> tuple[frozenset[str], Measure]:
     """The categories that are asked for, and the unit. Raises SobanError."""
     count_of(request.texts, "texts")
-    if request.keep_values:
-        raise not_built("keep_values")
+    refuse_unbuilt(request)
     for index, text in enumerate(request.texts):
         limit.check(text, f"texts[{index}]")
     return categories_of(request.categories), measure_of(request.offset_unit)
@@ -85,6 +88,15 @@ def measure_of(value: int, path: str = "offset_unit") -> Measure:
     if value not in _UNITS:
         raise InvalidField("no such unit", field=path)
     return MEASURES[_UNITS[value]]
+
+
+def refuse_unbuilt(message: Message, path: str = "") -> None:
+    """Raises NotBuilt for the first field that is set and would do nothing."""
+    named = (name for name in UNBUILT if name in message.DESCRIPTOR.fields_by_name)
+    for name in named:
+        is_set = message.HasField(name) if name == "keep_for" else getattr(message, name)
+        if is_set:
+            raise not_built(f"{path}{name}")
 
 
 def not_built(feature: str) -> NotBuilt:

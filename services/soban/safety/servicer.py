@@ -18,7 +18,7 @@ from soban.safety.inbox import batches
 from soban.safety.metrics import Metrics
 from soban.safety.passages import masked_messages, masked_tools
 from soban.safety.policy import Policies
-from soban.safety.requests import TextLimit, count_of, read_check, read_mask
+from soban.safety.requests import TextLimit, count_of, read_check, read_mask, refuse_unbuilt
 from soban.safety.scanner import Scanner
 from soban.safety.workers import Workers
 
@@ -70,12 +70,14 @@ class SafetyServicer(pb.SafetyServiceServicer):
         """Not in this release."""
         raise NotBuilt("Restore is not built in this release", metadata={"method": "Restore"})
 
-    async def ListPolicies(self, _: pb.ListPoliciesRequest, __: _Context) -> pb.ListPoliciesResponse:
+    async def ListPolicies(self, request: pb.ListPoliciesRequest, _: _Context) -> pb.ListPoliciesResponse:
         """As safety.proto says."""
+        refuse_unbuilt(request)
         return pb.ListPoliciesResponse(policies=[policy_of(policy) for policy in self._policies])
 
     async def GetPolicy(self, request: pb.GetPolicyRequest, _: _Context) -> pb.GetPolicyResponse:
         """As safety.proto says."""
+        refuse_unbuilt(request)
         return pb.GetPolicyResponse(policy=policy_of(self._policies.get(request.name, "name")))
 
     def _check(self, request: pb.CheckRequest) -> pb.CheckResponse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from google.protobuf.message import Message
 
 import soban.v1 as pb
 from soban.runtime.errors import InvalidField, NotBuilt, SobanError, TextTooLong
@@ -10,7 +11,7 @@ from soban.safety.check import Checker
 from soban.safety.decisions import Direction
 from soban.safety.passages import masked_messages, masked_tools, passages_of
 from soban.safety.policy import Policies
-from soban.safety.requests import TextLimit, categories_of, read_check, read_mask
+from soban.safety.requests import TextLimit, categories_of, read_check, read_mask, refuse_unbuilt
 from soban.safety.scanner import Scanner
 
 LIMIT = TextLimit(100)
@@ -109,3 +110,20 @@ def test_every_text_of_a_conversation_is_judged_and_put_back(scanner: Scanner, p
     assert request.messages[1] == sent
     (tool,) = masked_tools(request.tools, judged)
     assert tool == pb.Tool(name="send", description="예: [전화번호_1]", strict=True)
+
+
+@pytest.mark.parametrize(
+    ("request_", "feature"),
+    [
+        (pb.CheckRequest(text="가", tenant="a"), "tenant"),
+        (pb.MaskRequest(texts=["가"], tenant="a"), "tenant"),
+        (pb.FilterConfig(tenant="a"), "tenant"),
+        (pb.ListPoliciesRequest(tenant="a"), "tenant"),
+        (pb.GetPolicyRequest(tenant="a"), "tenant"),
+    ],
+)
+def test_fields_that_would_do_nothing_are_refused(request_: Message, feature: str) -> None:
+    """With their names, as nobody may believe that they count."""
+    with pytest.raises(NotBuilt) as error:
+        refuse_unbuilt(request_)
+    assert error.value.metadata == {"feature": feature}
