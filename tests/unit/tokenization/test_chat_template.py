@@ -77,6 +77,18 @@ def test_a_template_that_refuses_or_reaches_out_is_an_error_of_the_request(sourc
     assert caught.value.field == "messages"
 
 
+def test_an_error_quotes_no_message() -> None:
+    """Only what the template itself says, and not all of it."""
+    with pytest.raises(InvalidField, match="UndefinedError") as caught:
+        render("{{ none_such[messages[0].content].x }}")
+    with pytest.raises(InvalidField) as hidden:
+        render("{{ {}[messages[0].content].x }}")
+    assert "안녕" not in f"{caught.value}{hidden.value}"
+    with pytest.raises(InvalidField, match="roles must alternate") as told:
+        render("{{ raise_exception('roles must alternate' ~ '!' * 1000) }}")
+    assert len(str(told.value)) < 300
+
+
 def test_what_a_template_makes_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """In size and in time."""
     monkeypatch.setattr(chat_template, "MOST_CHARACTERS", 1_000)

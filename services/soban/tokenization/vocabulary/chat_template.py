@@ -17,6 +17,13 @@ from soban.runtime.errors import DeadlineExceeded, InvalidField
 
 MOST_CHARACTERS = 16_000_000
 MOST_SECONDS = 10.0
+_MOST_SHOWN = 200
+"""Characters of what a template says when it refuses a conversation."""
+
+
+class _RefusalError(jinja2.TemplateError):
+    """The template's own `raise_exception`."""
+
 
 # Whatever goes wrong inside a template that met a conversation it does not expect.
 _TROUBLE = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -66,7 +73,8 @@ class ChatTemplate:
                 size += len(piece)
                 _check_limits(size, end)
         except _TROUBLE as err:
-            raise InvalidField(f"the model's chat template refuses this conversation: {err}", field="messages") from err
+            why = _shown(err)
+            raise InvalidField(f"the model's chat template refuses this conversation: {why}", field="messages") from err
         return "".join(pieces)
 
 
@@ -77,13 +85,18 @@ def _check_limits(size: int, end: float) -> None:
         raise DeadlineExceeded("rendering the conversation took too long")
 
 
+def _shown(err: Exception) -> str:
+    """The template's own words; those of Jinja and Python may quote the conversation."""
+    return str(err)[:_MOST_SHOWN] if isinstance(err, _RefusalError) else type(err).__name__
+
+
 def _to_json(value: Any, indent: int | None = None) -> str:
     """Without HTML escapes, unlike Jinja's own: transformers/utils/chat_template_utils.py."""
     return json.dumps(value, ensure_ascii=False, indent=indent)
 
 
 def _refuse(message: str) -> NoReturn:
-    raise jinja2.TemplateError(message)
+    raise _RefusalError(message)
 
 
 def _strftime_now(pattern: str) -> str:
