@@ -50,8 +50,8 @@ class PolicySettings(Section):
     description: Description = Description()
     mode: Literal["strict", "balanced", "observe"] = "balanced"
     rules: Annotated[list[RuleSettings], Field(min_length=1)]
-    fail_open: bool = False
-    """Whether text passes when a stage of checking cannot run."""
+    fail_open: Literal[False] = False
+    """Whether text passes when a stage of checking cannot run. The rules always run, so that only False is taken."""
 
     @model_validator(mode="after")
     def _has_no_rule_twice(self) -> PolicySettings:

@@ -64,6 +64,7 @@ def test_what_no_rule_covers_passes() -> None:
         ({"rules": []}, "policies.a.rules"),
         ({"rules": [RULE, RULE]}, "two rules decide on 'pii'"),
         ({"rules": [RULE], "modus": "observe"}, "nearest known one is policies.a.mode"),
+        ({"rules": [RULE], "failOpen": True}, "policies.a.fail"),
         ("mask everything", "policies.a"),
     ],
 )
