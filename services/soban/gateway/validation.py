@@ -18,7 +18,8 @@ MOST_BIASES = 1024
 MOST_LABELS = 16
 MOST_LABEL_CHARACTERS = 64
 MOST_USER_CHARACTERS = 128
-MOST_MODEL_CHARACTERS = 256
+MOST_NAME_CHARACTERS = 256
+"""Of names and ids: the model, a session, an author, a tool call."""
 
 
 class Validator:
@@ -31,8 +32,8 @@ class Validator:
         """Raises InvalidField or TextTooLong."""
         if not chat.model:
             raise InvalidField("a model is required", field="model")
-        if len(chat.model) > MOST_MODEL_CHARACTERS:
-            raise InvalidField(f"at most {MOST_MODEL_CHARACTERS} characters", field="model")
+        _validate_name(chat.model, "model")
+        _validate_name(chat.session, "session")
         _validate_lengths(chat)
         if bool(chat.messages) == bool(chat.prompt):
             both = "only one of messages and prompt may be given" if chat.prompt else "messages or prompt is required"
@@ -78,7 +79,17 @@ def _validate_length(path: str, elements: Sized, most: int) -> None:
         raise InvalidField(f"may have at most {most:,} elements", field=path)
 
 
+def _validate_name(name: str, path: str) -> None:
+    if len(name) > MOST_NAME_CHARACTERS:
+        raise InvalidField(f"at most {MOST_NAME_CHARACTERS} characters", field=path)
+
+
 def _validate_message(message: pb.Message, path: str) -> None:
+    _validate_name(message.name, f"{path}.name")
+    _validate_name(message.tool_call_id, f"{path}.tool_call_id")
+    for index, asked in enumerate(message.tool_calls):
+        _validate_name(asked.id, f"{path}.tool_calls[{index}].id")
+        _validate_name(asked.name, f"{path}.tool_calls[{index}].name")
     if message.role not in (pb.ROLE_SYSTEM, pb.ROLE_USER, pb.ROLE_ASSISTANT, pb.ROLE_TOOL):
         raise InvalidField("a role is required: SYSTEM, USER, ASSISTANT or TOOL", field=f"{path}.role")
     if message.role == pb.ROLE_TOOL and not message.tool_call_id:
@@ -86,6 +97,8 @@ def _validate_message(message: pb.Message, path: str) -> None:
     for index, part in enumerate(message.parts):
         if part.WhichOneof("part") is None:
             raise InvalidField("a part has text or an image", field=f"{path}.parts[{index}]")
+        if part.image.uri and not part.image.uri.startswith(("https:", "data:")):
+            raise InvalidField("must begin with https: or data:", field=f"{path}.parts[{index}].image.uri")
     if message.role == pb.ROLE_USER and not any(part.text or part.HasField("image") for part in message.parts):
         raise InvalidField("a USER message must not be empty", field=f"{path}.parts[0].text")
 
@@ -109,8 +122,13 @@ def _validate_enums(chat: pb.ChatRequest) -> None:
 
 
 def _texts(chat: pb.ChatRequest) -> list[tuple[str, str]]:
-    """All that the model reads, with its path."""
-    found = [("prompt", chat.prompt)]
+    """All texts of any length, with their paths."""
+    options = chat.options
+    shape = options.response_format.WhichOneof("format") or ""
+    found = [("prompt", chat.prompt), ("options.template_arguments_json", options.template_arguments_json)]
+    if shape in ("json_schema", "regex", "grammar"):
+        found.append((f"options.response_format.{shape}", getattr(options.response_format, shape)))
+    found.extend((f"options.stop[{number}]", stop) for number, stop in enumerate(options.stop))
     for index, message in enumerate(chat.messages):
         path = f"messages[{index}]"
         found.extend((f"{path}.parts[{number}].text", part.text) for number, part in enumerate(message.parts))
@@ -118,7 +136,7 @@ def _texts(chat: pb.ChatRequest) -> list[tuple[str, str]]:
             (f"{path}.tool_calls[{number}].arguments", asked.arguments)
             for number, asked in enumerate(message.tool_calls)
         )
-    for index, tool in enumerate(chat.options.tools):
+    for index, tool in enumerate(options.tools):
         found.append((f"options.tools[{index}].description", tool.description))
         found.append((f"options.tools[{index}].parameters_json_schema", tool.parameters_json_schema))
     return found

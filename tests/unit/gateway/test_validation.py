@@ -57,6 +57,23 @@ BAD = [
         "options.logit_bias",
     ),
     (say("응", user="u" * 129), "INVALID_FIELD", "user"),
+    (say("응", session="s" * 257), "INVALID_FIELD", "session"),
+    (chat(message(parts=[TEXT], name="이" * 257)), "INVALID_FIELD", "messages[0].name"),
+    (
+        chat(message(pb.ROLE_ASSISTANT, tool_calls=[pb.ToolCall(name="f" * 257)])),
+        "INVALID_FIELD",
+        "messages[0].tool_calls[0].name",
+    ),
+    (
+        chat(message(parts=[pb.ContentPart(image=pb.Image(uri="http://10.0.0.1/x.png"))])),
+        "INVALID_FIELD",
+        "messages[0].parts[0].image.uri",
+    ),
+    (
+        say("응", options=pb.GenerationOptions(response_format=pb.ResponseFormat(json_schema=" " * 2**20))),
+        "TEXT_TOO_LONG",
+        "options.response_format.json_schema",
+    ),
     (say("응", labels={str(number): "x" for number in range(17)}), "INVALID_FIELD", "labels"),
     (say("응", labels={"team": "x" * 65}), "INVALID_FIELD", "labels['team']"),
     (say("응", labels={"": "x"}), "INVALID_FIELD", "labels['']"),
