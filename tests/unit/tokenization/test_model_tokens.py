@@ -201,9 +201,29 @@ async def test_a_model_without_a_template_renders_no_chat(tokens: ModelTokens) -
         await tokens.render(pb.RenderChatRequest(model="ko-base", messages=[user("눈")]), None)
 
 
-async def test_template_arguments_are_checked(tokens: ModelTokens) -> None:
-    """They are a JSON object."""
-    request = pb.RenderChatRequest(model="ko", messages=[user("눈")], template_arguments_json="[]")
+@pytest.mark.parametrize(
+    "given",
+    [
+        "[]",
+        '{"messages": null}',
+        '{"tools": null}',
+        '{"bos_token": "x"}',
+        '{"eos_token": "x"}',
+        '{"add_generation_prompt": false}',
+        '{"__class__": 1}',
+        '{"날씨": 1}',
+        '{"style": "두 낱말"}',
+        '{"style": ["a"]}',
+        '{"budget": NaN}',
+        " " * 5_000 + "{}",
+    ],
+)
+async def test_template_arguments_are_checked(tokens: ModelTokens, given: str) -> None:
+    """They are switches by name, none of which stands for the conversation."""
+    switches = '{"enable_thinking": false, "budget": 1.5, "style": "short", "none": null}'
+    allowed = pb.RenderChatRequest(model="ko", messages=[user("눈")], template_arguments_json=switches)
+    assert (await tokens.render(allowed, None)).tokens
+    request = pb.RenderChatRequest(model="ko", messages=[user("눈")], template_arguments_json=given)
     with pytest.raises(InvalidField) as caught:
         await tokens.render(request, None)
     assert caught.value.field == "template_arguments_json"
