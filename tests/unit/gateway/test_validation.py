@@ -70,7 +70,7 @@ BAD = [
         "messages[0].parts[0].image.uri",
     ),
     (
-        say("응", options=pb.GenerationOptions(response_format=pb.ResponseFormat(json_schema=" " * 2**20))),
+        say("응", options=pb.GenerationOptions(response_format=pb.ResponseFormat(json_schema=" " * (2**20 + 1)))),
         "TEXT_TOO_LONG",
         "options.response_format.json_schema",
     ),
