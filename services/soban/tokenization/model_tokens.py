@@ -59,7 +59,7 @@ class ModelTokens:
         try:
             text, incomplete = await self._do(len(ids), partial(tokenizer.decode, ids, skip_special=skip))
         except IndexError as err:
-            number = next(number for number, token_id in enumerate(ids) if not tokenizer.has(token_id))
+            number = await self._do(len(ids), partial(_first_unknown, tokenizer, ids))
             raise InvalidField(f"{request.model} has no token with this id", field=f"token_ids[{number}]") from err
         return pb.DecodeResponse(text=text, incomplete=incomplete)
 
@@ -132,8 +132,8 @@ class ModelTokens:
             prompt = model.render(messages, tools, how, remaining)
             return prompt, model.count_prompt(prompt)
 
-        size = sum(len(part.text) for message in messages for part in message.parts)
-        return await self._do(size + sum(len(tool.parameters_json_schema) for tool in tools), work)
+        # All that is sent counts: names, arguments of calls, and messages without text are work, too.
+        return await self._do(sum(each.ByteSize() for each in (*messages, *tools)), work)
 
     async def _do(self, size: int, work: Callable[[], R]) -> R:
         if size <= _AT_ONCE:
@@ -143,6 +143,10 @@ class ModelTokens:
 
 def _count(tokenizer: ModelTokenizer, texts: Sequence[str], add_special: bool, normalize: bool) -> list[int]:
     return tokenizer.count([nfc(text) for text in texts] if normalize else texts, add_special=add_special)
+
+
+def _first_unknown(tokenizer: ModelTokenizer, ids: Sequence[int]) -> int:
+    return next(number for number, token_id in enumerate(ids) if not tokenizer.has(token_id))
 
 
 def _portions(texts: Sequence[str]) -> Iterator[Sequence[str]]:

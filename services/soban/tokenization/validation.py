@@ -12,7 +12,7 @@ from soban.tokenization.analysis_options import check_known_spans, check_options
 MOST_TEXT_BYTES = 4_000_000
 MOST_TEXTS = 1_024
 MOST_TOKEN_IDS = 1_000_000
-MOST_MESSAGES = 10_000
+MOST_MESSAGES = 2_048
 
 _BYTES_OF_A_CHARACTER = 4
 

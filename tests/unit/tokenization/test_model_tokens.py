@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -245,3 +247,29 @@ async def test_a_tokenizer_that_cannot_be_used_stops_the_start(tmp_path: Path) -
     with pytest.raises(ConfigError):
         await broken.start()
     await broken.stop()
+
+
+class Recording(ThreadPoolExecutor):
+    """Counts what was given to threads."""
+
+    given = 0
+
+    def submit(self, *args: Any, **more: Any) -> Any:
+        self.given += 1
+        return super().submit(*args, **more)
+
+
+async def test_work_that_is_long_in_any_field_leaves_the_event_loop(
+    tokens: ModelTokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Arguments of calls, many messages without text, the search for a bad id after decoding."""
+    threads = Recording(1)
+    monkeypatch.setattr(tokens, "_threads", threads)
+    call = pb.Message(role=pb.ROLE_ASSISTANT, tool_calls=[pb.ToolCall(name="날씨", arguments="가" * 2_000)])
+    await tokens.render(pb.RenderChatRequest(model="ko", messages=[call]), None)
+    assert threads.given == 1
+    await tokens.render(pb.RenderChatRequest(model="ko", messages=[pb.Message(role=pb.ROLE_USER)] * 600), None)
+    assert threads.given == 2
+    with pytest.raises(InvalidField):
+        await tokens.decode(pb.DecodeRequest(model="ko", token_ids=[*[5] * 2_000, 9_999]))
+    assert threads.given == 4

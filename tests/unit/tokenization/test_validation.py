@@ -195,3 +195,10 @@ def test_one_table_of_offsets_serves_all_known_spans(monkeypatch: pytest.MonkeyP
     options = pb.AnalyzeOptions(offset_unit=BYTES, known_spans=spans)
     validation.check_analysis(pb.AnalyzeRequest(text="가" * 1_000, options=options))
     assert len(built) == 1
+
+
+def test_the_number_of_messages_is_bounded() -> None:
+    """To 2,048."""
+    messages = [pb.Message(role=pb.ROLE_USER)] * 2_048
+    validation.check_messages(messages)
+    assert refused(validation.check_messages, [*messages, messages[0]]).field == "messages"
