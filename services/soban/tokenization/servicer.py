@@ -60,6 +60,7 @@ class TokenizationServicer(pb.TokenizationServiceServicer):
     async def RenderChat(self, request: pb.RenderChatRequest, context: _Context) -> pb.RenderChatResponse:
         """The prompt that a conversation becomes."""
         validation.check_messages(request.messages)
+        validation.check_tools(request.tools)
         return await self._tokens.render(request, call_of(context).remaining())
 
     async def ListTokenizers(self, _: pb.ListTokenizersRequest, __: _Context) -> pb.ListTokenizersResponse:

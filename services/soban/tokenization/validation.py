@@ -13,6 +13,7 @@ MOST_TEXT_BYTES = 4_000_000
 MOST_TEXTS = 1_024
 MOST_TOKEN_IDS = 1_000_000
 MOST_MESSAGES = 2_048
+MOST_TOOLS = 128
 
 _BYTES_OF_A_CHARACTER = 4
 
@@ -67,6 +68,7 @@ def check_count(request: pb.CountTokensRequest) -> None:
                 "goes with texts; a conversation has the tokens of its template", field="add_special_tokens"
             )
         check_messages(request.messages)
+        check_tools(request.tools)
         return
     if request.tools:
         raise InvalidField("goes with messages", field="tools")
@@ -88,6 +90,17 @@ def check_messages(messages: Sequence[pb.Message]) -> None:
             if part.WhichOneof("part") != "text":
                 raise InvalidField("only text can be counted", field=f"{path}.parts[{index}]")
             check_text(part.text, f"{path}.parts[{index}].text")
+        for index, call in enumerate(message.tool_calls):
+            check_text(call.arguments, f"{path}.tool_calls[{index}].arguments")
+
+
+def check_tools(tools: Sequence[pb.Tool]) -> None:
+    """Raises TextTooLong and InvalidField."""
+    if len(tools) > MOST_TOOLS:
+        raise InvalidField(f"at most {MOST_TOOLS} tools", field="tools")
+    for number, tool in enumerate(tools):
+        check_text(tool.description, f"tools[{number}].description")
+        check_text(tool.parameters_json_schema, f"tools[{number}].parameters_json_schema")
 
 
 def check_text(text: str, field: str) -> None:

@@ -202,3 +202,14 @@ def test_the_number_of_messages_is_bounded() -> None:
     messages = [pb.Message(role=pb.ROLE_USER)] * 2_048
     validation.check_messages(messages)
     assert refused(validation.check_messages, [*messages, messages[0]]).field == "messages"
+
+
+def test_tools_and_calls_are_bounded() -> None:
+    """In number, and each of their texts."""
+    message = pb.Message(role=pb.ROLE_USER)
+    many = pb.CountTokensRequest(messages=[message], tools=[pb.Tool(name="날씨")] * 129)
+    assert refused(validation.check_count, many).field == "tools"
+    for field in ("description", "parameters_json_schema"):
+        assert refused(validation.check_tools, [pb.Tool(**{field: TOO_LONG})]).field == f"tools[0].{field}"
+    call = pb.Message(role=pb.ROLE_ASSISTANT, tool_calls=[pb.ToolCall(arguments=TOO_LONG)])
+    assert refused(validation.check_messages, [call]).field == "messages[0].tool_calls[0].arguments"
