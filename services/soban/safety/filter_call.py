@@ -50,6 +50,8 @@ class FilterCall:
         direction = direction_of(config.direction, Direction.OUTPUT, "config.direction")
         measure = measure_of(config.offset_unit, "config.offset_unit")
         refuse_unbuilt(config, "config.")
+        for text in texts_of(config.messages):
+            limit.check(text, "config.messages")
         decisions = policy.decisions(direction, author_of(direction))
         stream = FilterStream(scanner, decisions, measure, texts_of(config.messages), explain=config.explain)
         return cls(stream, policy, direction, limit, metrics, explain=config.explain)

@@ -57,7 +57,8 @@ class SafetyServicer(pb.SafetyServiceServicer):
         async with aclosing(batches(requests)) as inbox:
             async for batch in inbox:
                 if call is None:
-                    call = FilterCall.open(batch.pop(0), self._scanner, self._policies, self._limit, self._metrics)
+                    first = batch.pop(0)
+                    call = await self._workers.run(first.ByteSize(), self._open, first)
                 size = sum(len(message.text.text) for message in batch)
                 for response in await self._workers.run(size, call.take, batch):
                     yield response
@@ -79,6 +80,9 @@ class SafetyServicer(pb.SafetyServiceServicer):
         """As safety.proto says."""
         refuse_unbuilt(request)
         return pb.GetPolicyResponse(policy=policy_of(self._policies.get(request.name, "name")))
+
+    def _open(self, first: pb.FilterRequest) -> FilterCall:
+        return FilterCall.open(first, self._scanner, self._policies, self._limit, self._metrics)
 
     def _check(self, request: pb.CheckRequest) -> pb.CheckResponse:
         policy = self._policies.get(request.policy, "policy")

@@ -179,3 +179,11 @@ async def test_invalid_utf8_is_refused(served: Served) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as error:
         await call.read()
     assert type(from_rpc_error(error.value)) is InvalidMessage
+
+
+async def test_a_conversation_that_is_too_long_is_refused_before_the_text(served: Served) -> None:
+    """Its texts are bounded like any other."""
+    huge = pb.Message(role=pb.ROLE_USER, parts=[pb.ContentPart(text="가" * 1_400_000)])
+    error = await error_of(served, pb.FilterRequest(config=pb.FilterConfig(messages=[huge])))
+    assert isinstance(error, TextTooLong)
+    assert error.field == "config.messages"
