@@ -8,7 +8,7 @@ import pytest
 
 from soban.runtime.errors import Cancelled, EngineLost, Internal, QueueFull
 from soban.tokenization.analysis import scheduler
-from soban.tokenization.analysis.cost import SHORT
+from soban.tokenization.analysis.cost import SHORT, WHOLE
 from soban.tokenization.analysis.job import Job, Outcome
 from soban.tokenization.analysis.scheduler import Scheduler, Seat
 
@@ -92,6 +92,14 @@ async def test_long_jobs_are_sent_ahead_once_all_that_may_are_busy() -> None:
     assert sorted(room.sent) == ["", "LN", "MO"]
     room.answer(room.sent.index("LN"))
     assert sorted(room.sent) == ["", "LNP", "MO"]
+
+
+async def test_nothing_is_sent_ahead_behind_a_dear_job() -> None:
+    """It may be taken back meanwhile."""
+    room = Room(2)
+    room.submit("D", WHOLE + 1)
+    room.submit("L", LONG).cancel()
+    assert sorted(room.sent) == ["", "D"]
 
 
 async def test_long_jobs_get_their_turn_under_a_flood_of_short_ones() -> None:

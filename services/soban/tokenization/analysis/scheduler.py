@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from soban.runtime.errors import Cancelled, EngineLost, Internal, QueueFull, SobanError
-from soban.tokenization.analysis.cost import SHORT
+from soban.tokenization.analysis.cost import SHORT, WHOLE
 from soban.tokenization.analysis.fair_queue import FairQueue
 from soban.tokenization.analysis.job import Job, Outcome
 
@@ -148,12 +148,15 @@ class Scheduler:
             self._send_next(self._short, seat)
 
     def _send_long_ahead(self) -> None:
-        """One job behind the one that a worker is at, once every worker that may have a long job has one."""
+        """One job behind an ordinary one, once every worker that may have a long job has one.
+
+        Behind a dear one it could not be taken back in time when its caller leaves.
+        """
         at_long = [seat for seat in self._seats if seat.long]
         if len(self._seats) == 1 or len(at_long) < len(self._seats) - 1:
             return
         for seat in at_long:
-            if len(seat.sent) == 1:
+            if len(seat.sent) == 1 and seat.load <= WHOLE:
                 self._send_next(self._long, seat)
 
     def _wanted_for_long(self, free: int) -> int:
