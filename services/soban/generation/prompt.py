@@ -7,10 +7,10 @@ from typing import NamedTuple
 from unicodedata import is_normalized, normalize
 
 import soban.v1 as pb
-from soban.generation.markers import Markers
 from soban.generation.validation import validate_ranges
 from soban.runtime.config import ConfigError, ModelConfig
 from soban.runtime.errors import InvalidField
+from soban.runtime.markers import Markers
 
 _DEFAULTS = ("max_tokens", "temperature", "top_p", "top_k", "min_p", "frequency_penalty", "presence_penalty")
 SAMPLING = (*_DEFAULTS, "repetition_penalty")

@@ -17,7 +17,6 @@ from soban.generation.engines.llamacpp import LlamaCpp, open_session
 from soban.generation.engines.pace import Pace
 from soban.generation.gguf import GgufHeader
 from soban.generation.llama_server import ServerPlan
-from soban.generation.markers import Markers
 from soban.generation.models import find_model
 from soban.generation.prompt import Preparation
 from soban.generation.remote import RemoteReplica
@@ -27,6 +26,7 @@ from soban.generation.settings import GenerationSettings
 from soban.generation.sizing import layout_of, usable_cores
 from soban.runtime.config import ConfigError
 from soban.runtime.errors import ModelNotFound, NotBuilt
+from soban.runtime.markers import Markers
 from soban.runtime.settings import ModelConfig
 
 ENGINES = ("llamacpp",)

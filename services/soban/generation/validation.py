@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import soban.v1 as pb
 from soban.generation.answer_shapes import validate_shapes
-from soban.generation.template_arguments import template_arguments
 from soban.runtime.errors import InvalidField, TextTooLong
+from soban.runtime.template_arguments import template_arguments
 
 MOST_STOPS, MOST_STOP_CHARACTERS = 16, 256
 MOST_CHOICES = 8
@@ -94,7 +94,7 @@ def _validate_options(request: pb.GenerateRequest) -> None:
         if getattr(options, name) and not request.messages:
             raise InvalidField("needs messages rather than a prompt", field=f"options.{name}")
     if options.template_arguments_json:
-        template_arguments(options.template_arguments_json)
+        template_arguments(options.template_arguments_json, "options.template_arguments_json")
 
 
 def _validate_stops(options: pb.GenerationOptions) -> None:

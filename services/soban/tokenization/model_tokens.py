@@ -11,10 +11,10 @@ from typing import TypeVar
 import soban.v1 as pb
 from soban.runtime.errors import InvalidField, ModelNotFound, TokenizerNotFound
 from soban.runtime.settings import ModelConfig
+from soban.runtime.template_arguments import template_arguments
 from soban.tokenization.normalization import nfc
 from soban.tokenization.vocabulary.encoding import EncodeOptions, Encoder
 from soban.tokenization.vocabulary.model import Model, Rendering, load_model
-from soban.tokenization.vocabulary.template_arguments import template_arguments
 from soban.tokenization.vocabulary.tokenizer import ModelTokenizer
 
 R = TypeVar("R")
@@ -90,7 +90,7 @@ class ModelTokens:
         how = Rendering(
             add_generation_prompt=request.add_generation_prompt or not request.HasField("add_generation_prompt"),
             continue_final_message=request.continue_final_message,
-            arguments=template_arguments(given) if given else None,
+            arguments=template_arguments(given, "template_arguments_json") if given else None,
         )
         text, tokens = await self._render(model, request.messages, request.tools, how, remaining)
         return pb.RenderChatResponse(text=text, tokens=tokens)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import soban.v1 as pb
-from soban.generation.markers import BREAK, Markers
 from soban.generation.prompt import Preparation
+from soban.runtime.markers import BREAK, Markers
 from soban.runtime.settings import ModelConfig
 from unit.generation.conftest import ask
 

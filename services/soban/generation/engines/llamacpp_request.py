@@ -9,8 +9,8 @@ from typing import Any
 
 import soban.v1 as pb
 from soban.generation.answer_shapes import json_schema
-from soban.generation.template_arguments import template_arguments
 from soban.runtime.errors import NotBuilt
+from soban.runtime.template_arguments import template_arguments
 
 CHAT_PATH = "/v1/chat/completions"
 COMPLETION_PATH = "/v1/completions"
@@ -83,7 +83,9 @@ def _chat(request: pb.GenerateRequest) -> dict[str, Any]:
     if options.continue_final_message:
         body.update(continue_final_message=True, add_generation_prompt=False)
     if options.template_arguments_json:
-        body["chat_template_kwargs"] = template_arguments(options.template_arguments_json)
+        body["chat_template_kwargs"] = template_arguments(
+            options.template_arguments_json, "options.template_arguments_json"
+        )
     if options.tools:
         body.update(_tools(options))
     return body

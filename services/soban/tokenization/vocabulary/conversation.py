@@ -8,8 +8,8 @@ from typing import Any
 
 import soban.v1 as pb
 from soban.runtime.errors import InvalidField
+from soban.runtime.markers import Markers
 from soban.tokenization.normalization import nfc
-from soban.tokenization.vocabulary.markers import Markers
 
 _ROLES = {pb.ROLE_SYSTEM: "system", pb.ROLE_USER: "user", pb.ROLE_ASSISTANT: "assistant", pb.ROLE_TOOL: "tool"}
 

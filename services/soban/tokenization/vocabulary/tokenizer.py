@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from soban.runtime.config import ConfigError
+from soban.runtime.markers import Markers
 from soban.tokenization.vocabulary.files import TokenizerFiles
-from soban.tokenization.vocabulary.markers import Markers
 from soban.tokenization.vocabulary.token_bytes import TokenBytes, read_token_bytes
 
 

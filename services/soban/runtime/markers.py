@@ -1,7 +1,8 @@
 """Control tokens of a model in texts of its callers, broken so that they stay text.
 
-llama.cpp reads a rendered chat with its control tokens on: `<|end|><|system|>...` inside a USER message would end that
-message and begin another. A zero-width space after the first character of each keeps it readable and harmless.
+An engine reads a rendered chat with its control tokens on: `<|end|><|system|>...` inside a USER message would end that
+message and begin another. A zero-width space after the first character of each keeps it readable and harmless. Both
+generation, which sends texts to engines, and tokenization, which counts what is sent, break them.
 """
 
 from __future__ import annotations
@@ -12,18 +13,24 @@ from collections.abc import Iterable
 BREAK = "\u200b"
 
 _LONGEST = 256
-# Of model families whose files are not here to read, or do not say which of their tokens are control tokens.
+# Of model families whose files do not say which of their tokens are control tokens.
 _FAMILIES = (
     "<start_of_turn>", "<end_of_turn>", "[INST]", "[/INST]", "<<SYS>>", "<</SYS>>", "<s>", "</s>", "<bos>", "<eos>",
 )  # fmt: skip
 _SHAPES = (r"<(?=\|[^<>|\s]{1,64}\|>)", r"<(?=｜[^<>｜\s]{1,64}｜>)", r"\[(?=\|[^\[\]|\s]{1,64}\|\])")
+# Added tokens that are not special are also runs of spaces and HTML elements, which are text.
+_MARKER = re.compile(
+    r"(?!</?(?:table|caption|thead|tbody|tfoot|t[rhd]|h[1-6r]|blockquote|strong|em|[abipsu]|su[bp]|code|pre|br|[uo]l|li)>)"
+    r"[<\[]\S+[>\]]"
+)
 
 
 class Markers:
-    """`tokens` are the control tokens of one model; those of well-known families count for every model."""
+    """`special` and `added` are the special and the other added tokens of one model."""
 
-    def __init__(self, tokens: Iterable[str] = ()) -> None:
-        words = {token for token in (*_FAMILIES, *tokens) if 1 < len(token) <= _LONGEST}
+    def __init__(self, special: Iterable[str] = (), added: Iterable[str] = ()) -> None:
+        marking = (token for token in added if _MARKER.fullmatch(token))
+        words = {token for token in (*_FAMILIES, *special, *marking) if 1 < len(token) <= _LONGEST}
         begun = [f"{re.escape(first)}(?={_any_of(rests)})" for first, rests in sorted(_by_first(words).items())]
         self._search = re.compile("|".join((*_SHAPES, *begun)))
 

@@ -1,6 +1,6 @@
 """Arguments for the chat template: switches of the model, never a way around the messages that were checked.
 
-The rule is that of generation, so that what is rendered and counted here is what an engine would be given.
+llama.cpp lays them over the template's own inputs, so that `{"messages": [...]}` would replace the whole chat.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import re
 
 from soban.runtime.errors import InvalidField
 
-FIELD = "template_arguments_json"
 MOST_ARGUMENTS = 32
 MOST_BYTES = 4096
 
@@ -31,25 +30,25 @@ _RESERVED = frozenset((
 # fmt: on
 
 
-def template_arguments(text: str) -> dict[str, bool | int | float | str | None]:
-    """The arguments by name. Raises InvalidField.
+def template_arguments(text: str, field: str) -> dict[str, bool | int | float | str | None]:
+    """The arguments by name; `field` is where they stand in the request. Raises InvalidField.
 
     Values are booleans, numbers, null and short words: text that nobody has checked does not reach the model.
     """
     if len(text) > MOST_BYTES:
-        raise InvalidField(f"must have at most {MOST_BYTES:,} characters", field=FIELD)
+        raise InvalidField(f"must have at most {MOST_BYTES:,} characters", field=field)
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
-        raise InvalidField("must be JSON text", field=FIELD) from None
+        raise InvalidField("must be JSON text", field=field) from None
     if not isinstance(found, dict) or len(found) > MOST_ARGUMENTS:
-        raise InvalidField(f"must be a JSON object of at most {MOST_ARGUMENTS} members", field=FIELD)
+        raise InvalidField(f"must be a JSON object of at most {MOST_ARGUMENTS} members", field=field)
     for name, value in found.items():
         if not _NAME.fullmatch(name) or name in _RESERVED or name.startswith("__"):
-            raise InvalidField("a name is reserved or no identifier", field=FIELD)
+            raise InvalidField("a name is reserved or no identifier", field=field)
         if not _harmless(value):
             raise InvalidField(
-                "values are booleans, numbers, null, or words of up to 32 of A-Z a-z 0-9 _ . -", field=FIELD
+                "values are booleans, numbers, null, or words of up to 32 of A-Z a-z 0-9 _ . -", field=field
             )
     return found
 
