@@ -4,6 +4,10 @@ Usage: python tests/bench/tokenization.py
 
 Everything runs on two processors. What is compared is measured in alternation, so that a slow moment of the machine
 hits both; ratios are medians over rounds.
+
+The batch ratio is about 0.82 to 0.86. Both sides use the processors whole, so that it is a ratio of CPU: for 50
+characters Kiwi takes 560 microseconds, and what a program in the same process never does takes 130 more: to write 27
+morphemes of 14 fields (60), to pass texts and answers between processes (30), gRPC on both sides (40).
 """
 
 from __future__ import annotations
