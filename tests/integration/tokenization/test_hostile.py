@@ -83,7 +83,7 @@ async def test_small_calls_are_answered_beside_hostile_ones(stub: Any) -> None:
 
 async def test_time_that_runs_out_leaves_what_is_done(stub: Any) -> None:
     """With where to go on; soon after it nothing of the text is worked on any more."""
-    text = "가나다라마바사" * 20_000
+    text = "가나다라마바사" * 190_000
     response = await stub.Analyze(pb.AnalyzeRequest(text=text), timeout=3)
     assert 0 < response.next_offset < len(text)
     assert response.analyses[0].morphemes[-1].span.end <= response.next_offset
