@@ -28,7 +28,7 @@ format: .venv/dev ## Format the code and mend what the linter can mend
 	$(BIN)/ruff check --fix .
 
 bench: .venv/dev ## Measure: whole stack against the engine alone, tokenization, safety
-	$(BIN)/python tests/bench/run.py
+	PYTHONPATH=tests $(BIN)/python tests/bench/run.py
 
 proto: .venv/dev ## Generate services/soban/v1 from protos/
 	$(BIN)/python tools/generate_protos.py
