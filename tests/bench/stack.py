@@ -1,6 +1,6 @@
 """The whole stack against the engine alone: the same engine process, model and load, in turn, in one run.
 
-Usage: PYTHONPATH=tests python tests/bench/stack.py [--tokens 128] [--rounds 3] [--model bundled|smollm2] ...
+Usage: PYTHONPATH=tests python tests/bench/stack.py [--rounds 3] [--model bundled|smollm2] [--streams 1 8 32]
 """
 
 from __future__ import annotations
