@@ -6,6 +6,7 @@ from collections.abc import Sized
 
 import soban.v1 as pb
 from soban.runtime.errors import InvalidField, TextTooLong
+from soban.runtime.messages import validate_message
 
 MOST_MESSAGES = 2048
 MOST_PARTS = 64
@@ -90,17 +91,10 @@ def _validate_message(message: pb.Message, path: str) -> None:
     for index, asked in enumerate(message.tool_calls):
         _validate_name(asked.id, f"{path}.tool_calls[{index}].id")
         _validate_name(asked.name, f"{path}.tool_calls[{index}].name")
-    if message.role not in (pb.ROLE_SYSTEM, pb.ROLE_USER, pb.ROLE_ASSISTANT, pb.ROLE_TOOL):
-        raise InvalidField("a role is required: SYSTEM, USER, ASSISTANT or TOOL", field=f"{path}.role")
-    if message.role == pb.ROLE_TOOL and not message.tool_call_id:
-        raise InvalidField("a TOOL message names the call it answers", field=f"{path}.tool_call_id")
+    validate_message(message, path)
     for index, part in enumerate(message.parts):
-        if part.WhichOneof("part") is None:
-            raise InvalidField("a part has text or an image", field=f"{path}.parts[{index}]")
         if part.image.uri and not part.image.uri.startswith(("https:", "data:")):
             raise InvalidField("must begin with https: or data:", field=f"{path}.parts[{index}].image.uri")
-    if message.role == pb.ROLE_USER and not any(part.text or part.HasField("image") for part in message.parts):
-        raise InvalidField("a USER message must not be empty", field=f"{path}.parts[0].text")
 
 
 def _validate_accounting(chat: pb.ChatRequest) -> None:

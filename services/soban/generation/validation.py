@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import soban.v1 as pb
 from soban.generation.answer_shapes import validate_shapes
 from soban.runtime.errors import InvalidField, TextTooLong
+from soban.runtime.messages import validate_message
 from soban.runtime.template_arguments import template_arguments
 
 MOST_STOPS, MOST_STOP_CHARACTERS = 16, 256
@@ -44,7 +45,7 @@ def validate(request: pb.GenerateRequest, max_prompt_bytes: int) -> None:
     if request.priority not in pb.Priority.values():
         raise InvalidField("no such priority", field="priority")
     for index, message in enumerate(request.messages):
-        _validate_message(message, f"messages[{index}]")
+        validate_message(message, f"messages[{index}]")
     validate_ranges(request.options)
     _validate_options(request)
     _validate_sizes(request, max_prompt_bytes)
@@ -67,18 +68,6 @@ def validate_ranges(options: pb.GenerationOptions) -> None:
 def _range_text(name: str, lowest: float, highest: float) -> str:
     begin = f"must be {'over' if name in _OVER_LOWEST else 'at least'} {lowest:g}"
     return begin if highest in (math.inf, _INT32) else f"{begin} and at most {highest:g}"
-
-
-def _validate_message(message: pb.Message, path: str) -> None:
-    if message.role not in (pb.ROLE_SYSTEM, pb.ROLE_USER, pb.ROLE_ASSISTANT, pb.ROLE_TOOL):
-        raise InvalidField("a role is required: SYSTEM, USER, ASSISTANT or TOOL", field=f"{path}.role")
-    if message.role == pb.ROLE_TOOL and not message.tool_call_id:
-        raise InvalidField("a TOOL message names the call it answers", field=f"{path}.tool_call_id")
-    for index, part in enumerate(message.parts):
-        if part.WhichOneof("part") is None:
-            raise InvalidField("a part has text or an image", field=f"{path}.parts[{index}]")
-    if message.role == pb.ROLE_USER and not any(part.text or part.HasField("image") for part in message.parts):
-        raise InvalidField("a USER message must not be empty", field=f"{path}.parts[0].text")
 
 
 def _validate_options(request: pb.GenerateRequest) -> None:
