@@ -22,7 +22,7 @@ from soban.gateway.settings import GatewaySettings, Upstreams
 from soban.gateway.upstream import GenerationClient, SafetyClient, until_serving
 from soban.gateway.validation import Validator
 from soban.runtime.channels import open_channel
-from soban.runtime.settings import ModelConfig
+from soban.runtime.model_settings import ModelConfig
 from soban.runtime.telemetry import Telemetry
 
 CHAT_SERVICE = "soban.v1.ChatService"

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 import soban.v1 as pb
 from soban.runtime.errors import PolicyForbidden
-from soban.runtime.settings import ModelConfig
+from soban.runtime.model_settings import ModelConfig
 
 
 class Policies:

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from soban.runtime.settings import MIB, Port, Seconds, Section, ServerSettings
+from soban.runtime.section import Seconds, Section
+from soban.runtime.settings import MIB, Port, ServerSettings
 
 SAFETY_PORT = 50062
 GENERATION_PORT = 50063

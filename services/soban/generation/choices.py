@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import NamedTuple
 
 import soban.v1 as pb
-from soban.generation.engine import Engine, Event
+from soban.generation.engine import Engine, EngineRequest, Event
 
 
 class ChoiceEvent(NamedTuple):
@@ -30,7 +30,7 @@ async def all_choices(engine: Engine, request: pb.GenerateRequest) -> AsyncGener
     """
     options = request.options
     seeds = [options.seed + index if options.HasField("seed") else None for index in range(choice_count(request))]
-    answers = [engine.generate(request, seed) for seed in seeds]
+    answers = [engine.generate(EngineRequest(request, seed)) for seed in seeds]
     async with aclosing(_one(answers[0]) if len(answers) == 1 else _merged(answers)) as events:
         async for event in events:
             yield event

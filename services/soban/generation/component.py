@@ -11,7 +11,7 @@ from soban.generation.measure import Meter
 from soban.generation.registry import Registry
 from soban.generation.servicer import GenerationServicer
 from soban.generation.settings import GenerationSettings
-from soban.runtime.settings import ModelConfig
+from soban.runtime.model_settings import ModelConfig
 from soban.runtime.telemetry import Telemetry
 
 _SERVICE = "soban.v1.GenerationService"

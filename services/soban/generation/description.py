@@ -8,7 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 import soban.v1 as pb
 from soban.generation.served import ServedModel
-from soban.runtime.settings import ModelConfig
+from soban.runtime.model_settings import ModelConfig
 
 _ALWAYS = (
     pb.Model.CAPABILITY_CHAT,
@@ -36,7 +36,7 @@ async def model_of(served: ServedModel, card: Card) -> pb.Model:
         url=card.config.url,
         engine=card.config.engine,
         state=_state(served),
-        context_length=told.context_length if told is not None else card.config.context_length or 0,
+        context_length=(told.context_length if told is not None else card.config.context_length) or 0,
         capabilities=_ALWAYS,
         license=card.license,
         safety_policy=card.config.safety_policy or "",

@@ -14,9 +14,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from soban.generation.engines.llamacpp import Endpoint
+from soban.generation.engines.http import Endpoint
+from soban.generation.host import Probe
 from soban.generation.llama_server import KEY_VARIABLE, ServerPlan, ready_address
-from soban.generation.replica import Probe
 from soban.runtime.config import ConfigError
 from soban.runtime.errors import NoReplica
 from soban.runtime.process import State, Supervisor
@@ -30,7 +30,7 @@ _RETRY_SECONDS = 1.0
 _PROBES, _FEWEST_MISSES = 6, 3
 
 
-class EmbeddedReplica:
+class EmbeddedHost:
     """One llama.cpp server for the model called `name`.
 
     `start_seconds` bounds the loading of its file; after `hang_seconds` without an answer to a probe it is killed.
@@ -50,12 +50,12 @@ class EmbeddedReplica:
 
     @property
     def ready(self) -> bool:
-        """As `Replica.ready`."""
+        """As `Host.ready`."""
         return self._supervisor is not None and self._supervisor.state is State.RUNNING
 
     @property
     def loading(self) -> bool:
-        """As `Replica.loading`."""
+        """As `Host.loading`."""
         return self._supervisor is not None and self._supervisor.state in (State.STARTING, State.BACKOFF)
 
     @property
@@ -64,7 +64,7 @@ class EmbeddedReplica:
         return self._supervisor.pid if self._supervisor is not None else None
 
     def endpoint(self) -> Endpoint:
-        """As `Replica.endpoint`."""
+        """As `Host.endpoint`."""
         if self._address is None:
             raise NoReplica(f"the engine of {self._name} is starting", retry_after=_RETRY_SECONDS)
         return Endpoint(self._address, self._key)
@@ -94,7 +94,7 @@ class EmbeddedReplica:
         self._watching = asyncio.create_task(self._watch(probe), name=f"watch-{self._name}")
 
     async def stop(self) -> None:
-        """As `Replica.stop`."""
+        """As `Host.stop`."""
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)

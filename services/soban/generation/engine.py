@@ -1,6 +1,6 @@
 """What an engine adapter is, and what it says while it answers.
 
-`LlamaCpp` in `engines/llamacpp.py` is one. Numbers and enums are those of the contract, so that nothing is translated
+`engines/` has one for each kind of engine. Numbers and enums are those of the contract, so that nothing is translated
 twice on the way of a token.
 """
 
@@ -8,9 +8,34 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol, TypeAlias
 
 import soban.v1 as pb
+
+
+class Feature(StrEnum):
+    """What some engines can do and some cannot; the value is how errors and docs call it."""
+
+    CHAT = "messages"
+    COMPLETION = "prompt"
+    CONTINUATION = "continue_final_message"
+    TOOLS = "tools"
+    IMAGES = "images"
+    JSON_OBJECT = "response_format.json_object"
+    JSON_SCHEMA = "response_format.json_schema"
+    REGEX = "response_format.regex"
+    GRAMMAR = "response_format.grammar"
+    LOGPROBS = "logprobs"
+    LOGIT_BIAS = "logit_bias"
+    TEMPLATE_ARGUMENTS = "template_arguments_json"
+    IGNORE_EOS = "ignore_eos"
+    MIN_P = "min_p"
+    TOP_K = "top_k"
+    REPETITION_PENALTY = "repetition_penalty"
+    ADAPTERS = "LoRA adapters"
+    ADAPTER_LOADING = "loading LoRA adapters while it runs"
+    STREAM_USAGE = "usage in streams"
 
 
 @dataclass(slots=True)
@@ -25,7 +50,9 @@ class Usage:
 
 @dataclass(slots=True)
 class Started:
-    """The engine has taken the request; sent once, first."""
+    """The engine has taken the request; sent once, first. `model` is filled in above the engine."""
+
+    model: str = ""
 
 
 @dataclass(slots=True)
@@ -37,6 +64,10 @@ class Piece:
     tokens: int = 0
     tool_calls: list[pb.ToolCallDelta] = field(default_factory=list)
     logprobs: list[pb.TokenLogprob] = field(default_factory=list)
+    input_tokens: int | None = None
+    """Of the prompt, on the first piece of an answer, where the engine tells them by then."""
+    resumed: bool = False
+    """Whether it is the first after a continuation on another replica."""
 
 
 @dataclass(slots=True)
@@ -52,25 +83,60 @@ Event: TypeAlias = Started | Piece | Finished
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
-    """What an engine says of the model it has loaded."""
+class EngineRequest:
+    """One answer that an engine is asked for.
 
-    context_length: int
+    `request` is as the model is to be sent it; what its `options.n` and `options.seed` say does not count, `seed` does.
+    `adapter` is the LoRA adapter on top of the model, by the name that the engine has for it; empty for none.
+    """
+
+    request: pb.GenerateRequest
+    seed: int | None = None
+    adapter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What an engine says of the model it has loaded. What it does not say is None or empty."""
+
+    models: tuple[str, ...] = ()
+    """Names and paths that it has for the model."""
+    context_length: int | None = None
     """Tokens of prompt and answer that one sequence may take."""
-    slots: int
+    slots: int | None = None
     """Sequences that it works on at once."""
-    tools: bool
+    tools: bool | None = None
     """Whether the chat template has a place for tools."""
+    adapters: tuple[str, ...] = ()
+    """LoRA adapters that it has loaded."""
+    version: str = ""
+    """Of the engine, as it writes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What an engine says of its load. None is "not told", which is not zero."""
+
+    running: int | None = None
+    """Sequences that it works on."""
+    waiting: int | None = None
+    """Requests that wait inside the engine."""
+    kv_cache_use: float | None = None
+    """From 0 to 1."""
 
 
 class Engine(Protocol):
-    """Speaks the protocol of one kind of engine."""
+    """Speaks the protocol of one kind of engine with one replica of it."""
+
+    @property
+    def support(self) -> frozenset[Feature]:
+        """What this kind of engine can do; a model or its template may still not."""
 
     def check(self, request: pb.GenerateRequest) -> None:
         """Raises NotBuilt and InvalidField for what this kind of engine can never answer; no I/O."""
 
-    def generate(self, request: pb.GenerateRequest, seed: int | None) -> AsyncGenerator[Event, None]:
-        """One answer, whatever `options.n` says; `seed` stands in for the one in the options.
+    def generate(self, asked: EngineRequest) -> AsyncGenerator[Event, None]:
+        """One answer.
 
         Closing the generator ends the work in the engine at once. Raises SobanError: EngineLost when the engine died or
         fell silent, EngineOverloaded, NoReplica, ContextOverflow, InvalidField, NotBuilt.
@@ -80,4 +146,10 @@ class Engine(Protocol):
         """Raises SobanError as `generate` does."""
 
     async def healthy(self) -> bool:
-        """Whether it has its model loaded and answers."""
+        """Whether it has its model loaded and answers. Never raises SobanError."""
+
+    async def read_load(self) -> Reading:
+        """Its load now. Raises SobanError as `generate` does; an engine that tells nothing gives an empty Reading."""
+
+    async def load_adapter(self, name: str, path: str) -> None:
+        """Loads a LoRA adapter under a name. Raises NotBuilt where the engine cannot, and as `generate` does."""

@@ -12,22 +12,23 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from soban.generation.admission import Admission
 from soban.generation.description import Card
-from soban.generation.embedded import EmbeddedReplica
-from soban.generation.engines.llamacpp import LlamaCpp, open_session
+from soban.generation.embedded import EmbeddedHost
+from soban.generation.engines.http import EngineHttp, open_session
+from soban.generation.engines.llamacpp import LlamaCpp
 from soban.generation.engines.pace import Pace
 from soban.generation.gguf import GgufHeader
+from soban.generation.host import Host
 from soban.generation.llama_server import ServerPlan
 from soban.generation.models import find_model
 from soban.generation.prompt import Preparation
-from soban.generation.remote import RemoteReplica
-from soban.generation.replica import Replica
+from soban.generation.remote import RemoteHost
 from soban.generation.served import ServedModel
 from soban.generation.settings import GenerationSettings
 from soban.generation.sizing import layout_of, usable_cores
 from soban.runtime.config import ConfigError
 from soban.runtime.errors import ModelNotFound, NotBuilt
 from soban.runtime.markers import Markers
-from soban.runtime.settings import ModelConfig
+from soban.runtime.model_settings import ModelConfig
 
 ENGINES = ("llamacpp",)
 
@@ -91,7 +92,7 @@ class Registry:
     async def _start(self, session: ClientSession, name: str, config: ModelConfig) -> None:
         replica, header = await self._replica(name, config)
         markers = Markers(header.control_tokens if header is not None else ())
-        engine = LlamaCpp(session, replica.endpoint, self._pace, self._settings.engine_silence_seconds)
+        engine = LlamaCpp(EngineHttp(session, replica.endpoint, self._pace, self._settings.engine_silence_seconds))
         served = ServedModel(
             name,
             engine=engine,
@@ -105,10 +106,10 @@ class Registry:
         self._entries[name] = Entry(served, Preparation(name, config, markers), card)
         await served.start()
 
-    async def _replica(self, name: str, config: ModelConfig) -> tuple[Replica, GgufHeader | None]:
+    async def _replica(self, name: str, config: ModelConfig) -> tuple[Host, GgufHeader | None]:
         """The replica, and what the file of its model tells where there is one."""
         if config.address is not None:
-            return RemoteReplica(name, config.address), None
+            return RemoteHost(name, config.address), None
         if find_spec("xllamacpp") is None:
             text = "an embedded engine needs xllamacpp: install soban[engine], or give the address of a running engine"
             raise ConfigError(f"models.{name}", text)
@@ -123,4 +124,4 @@ class Registry:
             threads=layout.threads,
         )
         seconds = self._settings.engine_start_seconds, self._settings.engine_hang_seconds
-        return EmbeddedReplica(name, plan, *seconds), file.header
+        return EmbeddedHost(name, plan, *seconds), file.header

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from soban.generation.engines.llamacpp import Endpoint
-from soban.generation.replica import Probe
+from soban.generation.engines.http import Endpoint
+from soban.generation.host import Probe
 
 _logger = logging.getLogger(__name__)
 
 
-class RemoteReplica:
+class RemoteHost:
     """The llama.cpp server at `url`, probed every so many seconds."""
 
     def __init__(self, name: str, url: str, *, every_ready: float = 2.0, every_away: float = 0.5) -> None:
@@ -23,7 +23,7 @@ class RemoteReplica:
 
     @property
     def ready(self) -> bool:
-        """As `Replica.ready`."""
+        """As `Host.ready`."""
         return self._ready
 
     @property
@@ -32,7 +32,7 @@ class RemoteReplica:
         return False
 
     def endpoint(self) -> Endpoint:
-        """As `Replica.endpoint`; its probe asks there also while it is away."""
+        """As `Host.endpoint`; its probe asks there also while it is away."""
         return self._endpoint
 
     async def start(self, probe: Probe) -> None:
@@ -41,7 +41,7 @@ class RemoteReplica:
         self._watching = asyncio.create_task(self._watch(probe), name=f"watch-{self._name}")
 
     async def stop(self) -> None:
-        """As `Replica.stop`; the engine itself runs on."""
+        """As `Host.stop`; the engine itself runs on."""
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import soban.v1 as pb
 from soban.generation.admission import Admission
 from soban.generation.choices import ChoiceEvent, all_choices, choice_count
-from soban.generation.engine import Description, Engine, Finished, Piece, Started
+from soban.generation.engine import Description, Engine, EngineRequest, Finished, Piece, Started
+from soban.generation.host import Host
 from soban.generation.measure import Record
-from soban.generation.replica import Replica
 from soban.generation.throughput import Throughput
 from soban.runtime.errors import EngineLost, InvalidField, NoReplica, SobanError
 
@@ -36,7 +36,7 @@ class ServedModel:
     """One name that clients send. `return_seconds` is how long a request without text waits for a dead engine."""
 
     def __init__(
-        self, name: str, *, engine: Engine, replica: Replica, admission: Admission, return_seconds: float
+        self, name: str, *, engine: Engine, replica: Host, admission: Admission, return_seconds: float
     ) -> None:
         self.name = name
         self.replica = replica
@@ -151,7 +151,7 @@ class ServedModel:
             model=self.name, messages=[hello], options=pb.GenerationOptions(max_tokens=1, temperature=0)
         )
         try:
-            async with aclosing(self._engine.generate(request, None)) as events:
+            async with aclosing(self._engine.generate(EngineRequest(request))) as events:
                 async for _ in events:
                     pass
         except SobanError as err:

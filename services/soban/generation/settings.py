@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from soban.runtime.settings import MIB, Port, Seconds, ServerSettings
+from soban.runtime.section import Seconds
+from soban.runtime.settings import MIB, Port, ServerSettings
 
 
 class GenerationSettings(ServerSettings):

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from soban.generation.gguf import GgufHeader
-from soban.runtime.settings import MIB, ModelConfig
+from soban.runtime.model_settings import ModelConfig
+from soban.runtime.settings import MIB
 
 _CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _UNKNOWN_CONTEXT = 4096

@@ -13,7 +13,10 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from soban.runtime.settings import ConfigFile, ModelConfig, Section, ServerSettings, TelemetrySettings
+from soban.runtime.model_settings import ModelConfig, ProfileConfig
+from soban.runtime.route_settings import RouteConfig
+from soban.runtime.section import Section
+from soban.runtime.settings import ConfigFile, ServerSettings, TelemetrySettings
 
 S = TypeVar("S", bound=Section)
 
@@ -39,8 +42,13 @@ class Config:
         return self._file.models
 
     @property
-    def routes(self) -> Mapping[str, Any]:
-        """Empty until routes are built."""
+    def profiles(self) -> Mapping[str, ProfileConfig]:
+        """Domain profiles by the name that clients send."""
+        return self._file.profiles
+
+    @property
+    def routes(self) -> Mapping[str, RouteConfig]:
+        """Strategies by the name that clients send."""
         return self._file.routes
 
     @property
@@ -70,10 +78,7 @@ def load_config(path: str | Path | None = None) -> Config:
     """Reads the file; without one, every default holds and the bundled model is served. Raises ConfigError."""
     if path is None:
         return Config()
-    file = validate(ConfigFile, parse(_read(Path(path)), str(path)), "")
-    if file.routes:
-        raise ConfigError(f"routes.{next(iter(file.routes))}", "routes are not built yet; remove this section")
-    return Config(file)
+    return Config(validate(ConfigFile, parse(_read(Path(path)), str(path)), ""))
 
 
 def validate(cls: type[S], data: Any, path: str) -> S:

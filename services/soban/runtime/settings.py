@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field
+
+from soban.runtime.model_settings import ModelConfig, ProfileConfig, demo_models
+from soban.runtime.route_settings import RouteConfig
+from soban.runtime.section import Seconds, Section
 
 MIB = 1024 * 1024
-DEMO_MODEL = "soban-demo"
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-
-
-class Section(BaseModel):
-    """A frozen part of the file that knows all its keys."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True
-    )
 
 
 class TelemetrySettings(Section):
@@ -72,43 +64,6 @@ class ServerSettings(Section):
         return min(300.0, max(60.0, self.longest_stream_seconds / 2))
 
 
-class ModelConfig(Section):
-    """One model that clients can name."""
-
-    url: str
-    """`bundled:soban-demo`, a file path, `file:...`, or `hf://owner/repo[/file.gguf]`."""
-    engine: str = "llamacpp"
-    address: str | None = None
-    """Base URL of an engine that runs already; none means that Soban starts it."""
-    tokenizer: str | None = None
-    """Path of the model's `tokenizer.json`."""
-    resource_profile: str | None = None
-    min_replicas: Annotated[int, Field(ge=0)] = 1
-    max_replicas: Annotated[int, Field(ge=1)] = 1
-    context_length: Annotated[int, Field(ge=64)] | None = None
-    """Tokens; none means what the model says."""
-    parallel: Annotated[int, Field(ge=1, le=4096)] = 32
-    """Sequences that one engine runs at once."""
-    threads: Annotated[int, Field(ge=1)] | None = None
-    queue_limit: Annotated[int, Field(ge=0)] = 64
-    """Requests that wait for a free sequence before further ones are refused."""
-    safety_policy: str | None = None
-    system_prompt: str | None = None
-    sampling: dict[str, float] = Field(default_factory=dict)
-
-    @field_validator("address")
-    @classmethod
-    def _is_http(cls, value: str | None) -> str | None:
-        if value is not None and not re.match(r"https?://[^/]", value):
-            raise ValueError("must start with http:// or https:// and name a host")
-        return value
-
-
-def demo_models() -> dict[str, ModelConfig]:
-    """What a file without `models` serves: the bundled model."""
-    return {DEMO_MODEL: ModelConfig(url=f"bundled:{DEMO_MODEL}")}
-
-
 class ServiceSections(Section):
     """`services`: one raw section per service, checked by the service that owns it."""
 
@@ -123,7 +78,8 @@ class ConfigFile(Section):
     """The whole file."""
 
     models: dict[str, ModelConfig] = Field(default_factory=demo_models)
-    routes: dict[str, Any] = Field(default_factory=dict)
+    profiles: dict[str, ProfileConfig] = Field(default_factory=dict)
+    routes: dict[str, RouteConfig] = Field(default_factory=dict)
     policies: dict[str, Any] = Field(default_factory=dict)
     services: ServiceSections = ServiceSections()
     telemetry: TelemetrySettings = TelemetrySettings()

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from soban.runtime.settings import Section
+from soban.runtime.section import Section
 from soban.safety.taxonomy import CATEGORIES, heads, leaves
 
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import soban.v1 as pb
 from soban.runtime.errors import InvalidField, ModelNotFound, TokenizerNotFound
-from soban.runtime.settings import ModelConfig
+from soban.runtime.model_settings import ModelConfig
 from soban.runtime.template_arguments import template_arguments
 from soban.tokenization.normalization import nfc
 from soban.tokenization.vocabulary.encoding import EncodeOptions, Encoder

@@ -7,7 +7,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from soban.runtime.settings import Port, Seconds, ServerSettings
+from soban.runtime.section import Seconds
+from soban.runtime.settings import Port, ServerSettings
 
 
 class TokenizationSettings(ServerSettings):

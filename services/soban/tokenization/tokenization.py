@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import grpc
 
 import soban.v1 as pb
-from soban.runtime.settings import ModelConfig
+from soban.runtime.model_settings import ModelConfig
 from soban.tokenization.analysis.pool import WorkerPool
 from soban.tokenization.analyzer import versions
 from soban.tokenization.model_tokens import ModelTokens

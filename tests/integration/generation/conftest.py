@@ -9,7 +9,7 @@ import pytest
 
 import smollm2
 from integration.generation.engines import Service, serving
-from soban.runtime.settings import DEMO_MODEL
+from soban.runtime.model_settings import DEMO_MODEL
 
 BUNDLED = f"bundled:{DEMO_MODEL}"
 

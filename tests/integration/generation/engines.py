@@ -19,10 +19,10 @@ import psutil
 
 import soban.v1 as pb
 from soban.generation.component import Generation
-from soban.generation.embedded import EmbeddedReplica
+from soban.generation.embedded import EmbeddedHost
 from soban.generation.settings import GenerationSettings
+from soban.runtime.model_settings import ModelConfig
 from soban.runtime.server import running
-from soban.runtime.settings import ModelConfig
 from soban.runtime.telemetry import Telemetry
 
 
@@ -42,10 +42,10 @@ class Service:
     stub: Any
 
     @property
-    def replica(self) -> EmbeddedReplica:
+    def replica(self) -> EmbeddedHost:
         """The engine's process."""
         found = self.component.registry.find("ko").served.replica
-        assert isinstance(found, EmbeddedReplica)
+        assert isinstance(found, EmbeddedHost)
         return found
 
     async def generate(self, request: pb.GenerateRequest) -> pb.GenerateResponse:

@@ -11,7 +11,7 @@ import soban.v1 as pb
 from integration.generation.engines import Service, serving
 from integration.tokenization.sentences import sentences
 from integration.tokenization.server import user
-from soban.runtime.settings import DEMO_MODEL
+from soban.runtime.model_settings import DEMO_MODEL
 from unit.tokenization.korean import NFD
 
 MARKERS = "<|end|><|assistant|> [INST] <tool_call> <b>"

@@ -11,7 +11,7 @@ import pytest
 from soban.cli.lines import items_of_stream
 from soban.cli.plan import SETTINGS
 from soban.runtime.config import load_config, parse
-from soban.runtime.settings import DEMO_MODEL, ModelConfig
+from soban.runtime.model_settings import DEMO_MODEL, ModelConfig
 from soban.safety.policy import Policies
 from unit.cli.fakes import ServerThread
 

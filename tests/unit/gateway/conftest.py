@@ -14,8 +14,9 @@ import pytest
 import soban.v1 as pb
 from soban.gateway.gateway import Gateway
 from soban.gateway.settings import GatewaySettings, Upstreams
+from soban.runtime.model_settings import ModelConfig
 from soban.runtime.server import RunningServer, running
-from soban.runtime.settings import ModelConfig, ServerSettings
+from soban.runtime.settings import ServerSettings
 from soban.runtime.telemetry import Telemetry
 from unit.gateway.fakes import FakeGeneration, FakeSafety, Far
 

@@ -13,11 +13,12 @@ import pytest
 
 import soban.v1 as pb
 from soban.generation.component import Generation
-from soban.generation.engines.llamacpp import Endpoint, LlamaCpp, open_session
+from soban.generation.engines.http import Endpoint, EngineHttp, open_session
+from soban.generation.engines.llamacpp import LlamaCpp
 from soban.generation.engines.pace import Pace
 from soban.generation.settings import GenerationSettings
+from soban.runtime.model_settings import ModelConfig
 from soban.runtime.server import running
-from soban.runtime.settings import ModelConfig
 from soban.runtime.telemetry import Telemetry
 from unit.generation.fake_llama import FakeLlama
 
@@ -45,7 +46,7 @@ async def llama() -> AsyncIterator[FakeLlama]:
 @pytest.fixture
 async def engine(llama: FakeLlama) -> AsyncIterator[LlamaCpp]:
     async with llama.running() as url, open_session() as session:
-        yield LlamaCpp(session, lambda: Endpoint(url, "key"), Pace(0.0, 1e9))
+        yield LlamaCpp(EngineHttp(session, lambda: Endpoint(url, "key"), Pace(0.0, 1e9)))
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import soban.v1 as pb
-from soban.generation.engine import Description, Event, Finished, Piece, Started, Usage
-from soban.generation.engines.llamacpp import Endpoint
-from soban.generation.replica import Probe
+from soban.generation.engine import Description, EngineRequest, Event, Finished, Piece, Started, Usage
+from soban.generation.engines.http import Endpoint
+from soban.generation.host import Probe
 from soban.runtime.errors import SobanError
 
 END = Finished(pb.FINISH_REASON_STOP, Usage(input_tokens=5, output_tokens=3, cached_input_tokens=1))
@@ -30,8 +30,8 @@ class FakeEngine:
     def check(self, request: pb.GenerateRequest) -> None:
         """Everything is possible."""
 
-    async def generate(self, request: pb.GenerateRequest, seed: int | None) -> AsyncGenerator[Event, None]:
-        self.asked.append((request, seed))
+    async def generate(self, asked: EngineRequest) -> AsyncGenerator[Event, None]:
+        self.asked.append((asked.request, asked.seed))
         play = self.plays.pop(0) if len(self.plays) > 1 else self.plays[0]
         try:
             for step in play:

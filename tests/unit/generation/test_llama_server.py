@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from soban.generation.embedded import EmbeddedReplica
+from soban.generation.embedded import EmbeddedHost
 from soban.generation.llama_server import ServerPlan, ready_address
 
 PLAN = ServerPlan(path="/m/한국어.gguf", name="ko", parallel=4, context=4096, unified=False, threads=1)
@@ -25,5 +25,5 @@ def test_the_ready_line_counts_only_from_the_running_child() -> None:
 
 def test_the_key_is_not_on_the_command_line() -> None:
     """Everybody on the machine can read those."""
-    replica = EmbeddedReplica("ko", PLAN, 1.0, 30.0)
+    replica = EmbeddedHost("ko", PLAN, 1.0, 30.0)
     assert not any(replica._key in argument for argument in replica._argv)

@@ -8,8 +8,9 @@ from contextlib import aclosing
 import pytest
 
 import soban.v1 as pb
-from soban.generation.engine import Description, Event, Finished, Piece, Started, Usage
-from soban.generation.engines.llamacpp import Endpoint, LlamaCpp, open_session
+from soban.generation.engine import Description, EngineRequest, Event, Finished, Piece, Started, Usage
+from soban.generation.engines.http import Endpoint, EngineHttp, open_session
+from soban.generation.engines.llamacpp import LlamaCpp
 from soban.generation.engines.pace import Pace
 from soban.runtime.errors import ContextOverflow, EngineLost, NoReplica, SobanError
 from unit.generation import recorded
@@ -22,7 +23,7 @@ ANSWER = recorded.chat("안녕", "하세요", "!")
 async def events_of(
     engine: LlamaCpp, request: pb.GenerateRequest | None = None, seed: int | None = None
 ) -> list[Event]:
-    async with aclosing(engine.generate(request or ask(), seed)) as events:
+    async with aclosing(engine.generate(EngineRequest(request or ask(), seed))) as events:
         return [event async for event in events]
 
 
@@ -59,7 +60,7 @@ async def test_a_piece_comes_as_soon_as_its_token(llama: FakeLlama, engine: Llam
     """Nothing waits for the next one."""
     gate = asyncio.Semaphore(0)
     llama.scripts = [streaming(recorded.ROLE, recorded.delta("네", 1), recorded.delta(".", 2), gate=gate, hang=True)]
-    async with aclosing(engine.generate(ask(), None)) as events:
+    async with aclosing(engine.generate(EngineRequest(ask()))) as events:
         gate.release()
         assert await anext(events) == Started()
         gate.release()
@@ -71,7 +72,7 @@ async def test_a_piece_comes_as_soon_as_its_token(llama: FakeLlama, engine: Llam
 async def test_closing_the_answer_closes_the_connection(llama: FakeLlama, engine: LlamaCpp) -> None:
     """So that the engine frees the slot."""
     llama.scripts = [streaming(recorded.ROLE, recorded.delta("네", 1), hang=True)]
-    async with aclosing(engine.generate(ask(), None)) as events:
+    async with aclosing(engine.generate(EngineRequest(ask()))) as events:
         await anext(events)
         await anext(events)
     await asyncio.wait_for(llama.closed.wait(), 5)
@@ -138,7 +139,7 @@ async def test_a_loading_engine_says_when_to_come_again(llama: FakeLlama, engine
 async def test_nobody_at_the_address_is_a_lost_engine() -> None:
     """Connection refused."""
     async with open_session() as session:
-        engine = LlamaCpp(session, lambda: Endpoint("http://127.0.0.1:9"), Pace(0.0, 1e9))
+        engine = LlamaCpp(EngineHttp(session, lambda: Endpoint("http://127.0.0.1:9"), Pace(0.0, 1e9)))
         with pytest.raises(EngineLost, match="connection"):
             await events_of(engine)
         assert not await engine.healthy()
@@ -148,7 +149,7 @@ async def test_a_silent_engine_is_given_up(llama: FakeLlama) -> None:
     """It is connected, and sends nothing at all."""
     llama.scripts = [streaming(recorded.ROLE, hang=True)]
     async with llama.running() as url, open_session() as session:
-        engine = LlamaCpp(session, lambda: Endpoint(url), Pace(0.0, 1e9), silence=0.05)
+        engine = LlamaCpp(EngineHttp(session, lambda: Endpoint(url), Pace(0.0, 1e9), silence=0.05))
         with pytest.raises(EngineLost, match="silent"):
             await events_of(engine)
 
@@ -164,7 +165,7 @@ async def test_signs_of_life_keep_a_slow_stream(llama: FakeLlama) -> None:
     gate = asyncio.Semaphore(0)
     llama.scripts = [streaming(*([recorded.PING] * 5), ANSWER, gate=gate)]
     async with llama.running() as url, open_session() as session:
-        engine = LlamaCpp(session, lambda: Endpoint(url), Pace(0.0, 1e9), silence=2.0)
+        engine = LlamaCpp(EngineHttp(session, lambda: Endpoint(url), Pace(0.0, 1e9), silence=2.0))
         slowly = asyncio.create_task(answer_slowly())
         assert text_of(await events_of(engine)) == "안녕하세요!"
         await slowly
@@ -196,7 +197,7 @@ async def test_an_endpoint_that_is_not_there_is_told() -> None:
         raise NoReplica("starting")
 
     async with open_session() as session:
-        engine = LlamaCpp(session, nowhere, Pace(0.0, 1e9))
+        engine = LlamaCpp(EngineHttp(session, nowhere, Pace(0.0, 1e9)))
         with pytest.raises(NoReplica):
             await events_of(engine)
         assert not await engine.healthy()
@@ -224,7 +225,7 @@ async def test_an_engine_that_does_not_even_send_headers_is_given_up(llama: Fake
     """A stopped process still accepts connections."""
     llama.scripts = [Script(mute=True)]
     async with llama.running() as url, open_session() as session:
-        engine = LlamaCpp(session, lambda: Endpoint(url), Pace(0.0, 1e9), silence=0.2)
+        engine = LlamaCpp(EngineHttp(session, lambda: Endpoint(url), Pace(0.0, 1e9), silence=0.2))
         async with asyncio.timeout(30):
             with pytest.raises(EngineLost, match="did not answer in time"):
                 await events_of(engine)

@@ -7,7 +7,7 @@ import pytest
 import soban.v1 as pb
 from soban.generation.prompt import Preparation
 from soban.runtime.markers import BREAK, Markers
-from soban.runtime.settings import ModelConfig
+from soban.runtime.model_settings import ModelConfig
 from unit.generation.conftest import ask
 
 MARKED = [

@@ -8,8 +8,9 @@ from contextlib import aclosing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from soban.generation.engine import Finished, Piece
-from soban.generation.engines.llamacpp import Endpoint, LlamaCpp, open_session
+from soban.generation.engine import EngineRequest, Finished, Piece
+from soban.generation.engines.http import Endpoint, EngineHttp, open_session
+from soban.generation.engines.llamacpp import LlamaCpp
 from soban.generation.engines.pace import Pace
 from unit.generation import recorded
 from unit.generation.conftest import ask
@@ -46,8 +47,8 @@ async def test_streams_of_a_crowd_rest_longer(llama: FakeLlama) -> None:
     pace = Pace(0.03, 100)
     llama.scripts = [streaming(FAST, hang=True)]
     async with llama.running() as url, open_session() as session:
-        engine = LlamaCpp(session, lambda: Endpoint(url), pace)
-        answers = [engine.generate(ask(), None) for _ in range(60)]
+        engine = LlamaCpp(EngineHttp(session, lambda: Endpoint(url), pace))
+        answers = [engine.generate(EngineRequest(ask())) for _ in range(60)]
         rests = []
         for answer in answers:
             await anext(answer)
@@ -67,8 +68,8 @@ async def test_tokens_that_come_while_a_stream_rests_are_one_delta(llama: FakeLl
     parts = [recorded.ROLE, *(recorded.delta(word, number) for number, word in enumerate(WORDS, 1)), END]
     llama.scripts = [streaming(*parts, gate=gate)]
     async with llama.running() as url, open_session() as session:
-        engine = LlamaCpp(session, lambda: Endpoint(url), Pace(1e9, 1e9))
-        async with aclosing(engine.generate(ask(), None)) as events:
+        engine = LlamaCpp(EngineHttp(session, lambda: Endpoint(url), Pace(1e9, 1e9)))
+        async with aclosing(engine.generate(EngineRequest(ask()))) as events:
             gate.release()
             gate.release()
             await anext(events)
@@ -86,8 +87,8 @@ async def test_the_end_does_not_wait_for_the_rest(llama: FakeLlama) -> None:
     """The stream above would have rested for years."""
     llama.scripts = [streaming(FAST, END)]
     async with llama.running() as url, open_session() as session:
-        engine = LlamaCpp(session, lambda: Endpoint(url), Pace(1e9, 1e9))
-        async with asyncio.timeout(60), aclosing(engine.generate(ask(), None)) as events:
+        engine = LlamaCpp(EngineHttp(session, lambda: Endpoint(url), Pace(1e9, 1e9)))
+        async with asyncio.timeout(60), aclosing(engine.generate(EngineRequest(ask()))) as events:
             assert isinstance([event async for event in events][-1], Finished)
 
 
@@ -101,7 +102,8 @@ def test_merged_or_not_the_text_is_the_same(gaps: list[int], crowded: bool) -> N
         llama.scripts = [streaming(*pieces, END)]
         async with llama.running() as url, open_session() as session:
             pace = Pace(0.001, 200) if crowded else Pace(0.002, 1e9)
-            async with aclosing(LlamaCpp(session, lambda: Endpoint(url), pace).generate(ask(), None)) as events:
+            engine = LlamaCpp(EngineHttp(session, lambda: Endpoint(url), pace))
+            async with aclosing(engine.generate(EngineRequest(ask()))) as events:
                 return "".join([event.text async for event in events if isinstance(event, Piece)])
 
     pieces, waiting = [], b""

@@ -10,7 +10,7 @@ import pytest
 import soban.v1 as pb
 from soban.generation.prompt import Preparation, Prepared
 from soban.runtime.config import ConfigError
-from soban.runtime.settings import ModelConfig
+from soban.runtime.model_settings import ModelConfig
 from unit.generation.conftest import ask, user
 
 NFD = normalize("NFD", "값싼 닭갈비 주세요")

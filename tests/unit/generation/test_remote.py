@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from soban.generation.remote import RemoteReplica
+from soban.generation.remote import RemoteHost
 
 
 async def test_a_remote_engine_comes_and_goes() -> None:
@@ -16,7 +16,7 @@ async def test_a_remote_engine_comes_and_goes() -> None:
         asked.set()
         return there
 
-    replica = RemoteReplica("ko", "http://engine:8080/", every_ready=0.001, every_away=0.001)
+    replica = RemoteHost("ko", "http://engine:8080/", every_ready=0.001, every_away=0.001)
     await replica.start(probe)
     assert not replica.ready
     assert replica.endpoint().url == "http://engine:8080"

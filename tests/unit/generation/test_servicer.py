@@ -14,7 +14,7 @@ import soban.v1 as pb
 from soban.generation.component import Generation
 from soban.generation.settings import GenerationSettings
 from soban.runtime.errors import ContextOverflow, NotBuilt, from_rpc_error
-from soban.runtime.settings import ModelConfig
+from soban.runtime.model_settings import ModelConfig
 from soban.runtime.telemetry import Telemetry
 from unit.generation import recorded
 from unit.generation.conftest import ServiceFactory, ask
@@ -266,4 +266,8 @@ async def test_no_text_of_users_is_logged(
 async def test_engines_that_are_not_built_keep_the_server_from_starting() -> None:
     """With their name."""
     with pytest.raises(NotBuilt, match=r"engine vllm of models\.ko"):
-        Generation({"ko": ModelConfig(url="m", engine="vllm")}, GenerationSettings(), Telemetry.noop())
+        Generation(
+            {"ko": ModelConfig(url="m", engine="vllm", address="http://127.0.0.1:9")},
+            GenerationSettings(),
+            Telemetry.noop(),
+        )

@@ -8,7 +8,7 @@ import pytest
 
 from soban.generation.gguf import GgufHeader
 from soban.generation.sizing import Layout, layout_of, usable_cores
-from soban.runtime.settings import ModelConfig
+from soban.runtime.model_settings import ModelConfig
 
 KIB = 1024
 

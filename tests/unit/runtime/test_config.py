@@ -86,7 +86,7 @@ def test_an_unknown_key_is_told_the_nearest_known_one(tmp_path: Path, text: str,
 
 def test_a_key_like_no_other_is_told_what_is_known(tmp_path: Path) -> None:
     """All of them."""
-    assert "models, policies, routes, services, telemetry" in error_of(tmp_path, "zzz: 1").message
+    assert "models, policies, profiles, routes, services, telemetry" in error_of(tmp_path, "zzz: 1").message
 
 
 def test_a_section_names_unknown_keys_of_its_service(tmp_path: Path) -> None:
@@ -106,18 +106,12 @@ def test_a_section_names_unknown_keys_of_its_service(tmp_path: Path) -> None:
         ("models: {ko: {url: a, address: 'localhost:80'}}", "models.ko.address"),
         ("models: {ko: {url: a, sampling: {temperature: warm}}}", "models.ko.sampling.temperature"),
         ("models: [ko]", "models"),
-        ("routes: {ko: {cascade: [a, b]}}", "routes.ko"),
+        ("routes: {ko: {cascade: [a, b], vote: [a]}}", "routes.ko"),
     ],
 )
 def test_a_wrong_value_is_named_by_its_path(tmp_path: Path, text: str, path: str) -> None:
     """The first of them."""
     assert error_of(tmp_path, text).path == path
-
-
-def test_routes_say_that_they_are_not_built(tmp_path: Path) -> None:
-    """An empty section is fine."""
-    assert "not built" in error_of(tmp_path, "routes: {ko: {}}").message
-    assert load(tmp_path, "routes: {}").routes == {}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from soban.runtime.config import ConfigError
-from soban.runtime.settings import ModelConfig
+from soban.runtime.model_settings import ModelConfig
 from soban.tokenization.vocabulary.files import find_tokenizer, read_tokenizer
 from unit.tokenization.vocabularies import BOS, END, TEMPLATE, byte_level, save
 

@@ -13,7 +13,7 @@ import pytest
 import soban.v1 as pb
 from soban.runtime.config import ConfigError
 from soban.runtime.errors import InvalidField, ModelNotFound, TokenizerNotFound
-from soban.runtime.settings import ModelConfig
+from soban.runtime.model_settings import ModelConfig
 from soban.tokenization.model_tokens import ModelTokens
 from unit.tokenization.korean import NFD, SENTENCES
 from unit.tokenization.vocabularies import BOS, CONFIG, END, USER, byte_level, save

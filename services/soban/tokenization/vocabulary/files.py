@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from soban.runtime.config import ConfigError
-from soban.runtime.settings import ModelConfig
+from soban.runtime.model_settings import ModelConfig
 
 TOKENIZER_FILE = "tokenizer.json"
 _CONFIG_FILE = "tokenizer_config.json"

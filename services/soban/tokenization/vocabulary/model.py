@@ -8,7 +8,7 @@ from typing import Any
 
 import soban.v1 as pb
 from soban.runtime.errors import InvalidField
-from soban.runtime.settings import ModelConfig
+from soban.runtime.model_settings import ModelConfig
 from soban.tokenization.vocabulary.chat_template import ChatTemplate
 from soban.tokenization.vocabulary.conversation import Writer
 from soban.tokenization.vocabulary.files import find_tokenizer, read_tokenizer

@@ -1,16 +1,16 @@
-"""A running engine, seen from outside: whether it is there, and where."""
+"""Where an engine runs, seen from outside: whether it is there, and where."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from soban.generation.engines.llamacpp import Endpoint
+from soban.generation.engines.http import Endpoint
 
 Probe = Callable[[], Awaitable[bool]]
 
 
-class Replica(Protocol):
+class Host(Protocol):
     """`embedded.py` starts one of its own, `remote.py` watches one that somebody else runs."""
 
     @property
