@@ -16,7 +16,7 @@ from soban.runtime.telemetry import Telemetry
 class Record:
     """One request on its way. Times are seconds of `time.perf_counter`."""
 
-    __slots__ = ("_admitted", "_arrived", "_first", "_last", "usage")
+    __slots__ = ("_admitted", "_arrived", "_first", "_last", "cost", "normalized", "resumes", "steps", "usage")
 
     def __init__(self) -> None:
         self._arrived = time.perf_counter()
@@ -24,13 +24,22 @@ class Record:
         self._first: float | None = None
         self._last: float | None = None
         self.usage = Usage()
+        self.cost: pb.Cost | None = None
+        """None where nothing has a price."""
+        self.resumes = 0
+        """How often an answer was continued on another replica."""
+        self.normalized = False
+        """Whether a text was changed to its NFC form."""
+        self.steps: list[pb.RouteStep] = []
+        """The models that a route asked, in order."""
 
     def admitted(self) -> None:
-        """It left the queue."""
-        self._admitted = time.perf_counter()
+        """It left the queue, for the first time."""
+        if self._admitted is None:
+            self._admitted = time.perf_counter()
 
     def output(self) -> None:
-        """The engine gave something."""
+        """Something went out to the caller."""
         self._last = time.perf_counter()
         if self._first is None:
             self._first = self._last
@@ -42,6 +51,28 @@ class Record:
             self.usage.cached_input_tokens = usage.cached_input_tokens
         self.usage.output_tokens += usage.output_tokens
         self.usage.reasoning_tokens += usage.reasoning_tokens
+
+    def charge(self, cost: pb.Cost | None) -> None:
+        """Adds a price; None adds nothing."""
+        if cost is None:
+            return
+        total = self.cost = self.cost or pb.Cost()
+        total.krw_micros += cost.krw_micros
+        total.usd_micros += cost.usd_micros
+        total.engine_seconds += cost.engine_seconds
+
+    def add(self, inner: Record) -> None:
+        """What an answer that stands inside this one used: tokens, cost, resumes, its own steps."""
+        self.usage.input_tokens += inner.usage.input_tokens
+        self.usage.cached_input_tokens += inner.usage.cached_input_tokens
+        self.usage.output_tokens += inner.usage.output_tokens
+        self.usage.reasoning_tokens += inner.usage.reasoning_tokens
+        self.charge(inner.cost)
+        self.resumes += inner.resumes
+        self.normalized |= inner.normalized
+        self.steps += inner.steps
+        if self._admitted is None:
+            self._admitted = inner._admitted
 
     @property
     def seconds(self) -> float:
