@@ -11,7 +11,7 @@ import pytest
 from soban.cli.lines import items_of_stream
 from soban.cli.plan import SETTINGS
 from soban.runtime.config import load_config, parse
-from soban.runtime.model_settings import DEMO_MODEL, ModelConfig
+from soban.runtime.model_settings import DEMO_MODEL, AddressConfig, ModelConfig, PriceConfig
 from soban.safety.policy import Policies
 from unit.cli.fakes import ServerThread
 
@@ -36,9 +36,9 @@ def test_the_documented_configuration_holds_the_defaults() -> None:
 def test_every_key_is_documented() -> None:
     """Those of models and of each service; what all servers have stands once."""
     text = (EXAMPLES / "soban.yaml").read_text(encoding="utf-8")
-    kinds = (ModelConfig, *SETTINGS.values())
+    kinds = (ModelConfig, AddressConfig, PriceConfig, *SETTINGS.values())
     keys = {str(field.alias) for kind in kinds for field in kind.model_fields.values()}
-    later = {"resourceProfile", "minReplicas", "maxReplicas"}  # of clusters, and without effect on one machine
+    later = {"resourceProfile", "maxReplicas"}  # of clusters, and without effect on one machine
     assert keys - later - set(re.findall(r"(\w+):", text)) == set()
 
 
