@@ -13,8 +13,8 @@ from soban.cli.failure import EXIT_FAILED, EXIT_USAGE, Failure
 from soban.cli.ports import PortInUse, Ports
 from soban.gateway.settings import GatewaySettings
 from soban.generation.settings import GenerationSettings
-from soban.runtime.config import Config, ConfigError, load_config, parse, validate
-from soban.runtime.settings import ConfigFile, ServerSettings
+from soban.runtime.config import Config, ConfigError, load_config, make_config, parse
+from soban.runtime.settings import ServerSettings
 from soban.safety.policy import Policies
 from soban.safety.settings import SafetySettings
 from soban.tokenization.settings import TokenizationSettings
@@ -67,20 +67,19 @@ def make_plan(path: Path | None, model: str | None = None) -> Plan:
         data = copy.deepcopy(given)
         if model is not None:
             data["models"] = _models_of(model)
+            # What stands on the file's own models goes with them.
+            for section in ("profiles", "routes"):
+                data.pop(section, None)
         for service, ports in _decided(_settings(data)).items():
             data.setdefault("services", {}).setdefault(service, {}).update(ports)
-        return Plan(data, _config(data), _settings(data), changed=data != given)
+        return Plan(data, make_config(data), _settings(data), changed=data != given)
     except ConfigError as err:
         mend = f"mend {path}" if path else ""
         raise Failure("wrong configuration", "CONFIG_INVALID", str(err), mend, EXIT_USAGE) from err
 
 
-def _config(data: Mapping[str, Any]) -> Config:
-    return Config(validate(ConfigFile, data, ""))
-
-
 def _settings(data: Mapping[str, Any]) -> dict[str, ServerSettings]:
-    config = _config(data)
+    config = make_config(data)
     return {service: config.section(service, kind) for service, kind in SETTINGS.items()}
 
 

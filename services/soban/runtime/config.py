@@ -13,21 +13,14 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from soban.runtime.config_error import ConfigError
 from soban.runtime.model_settings import ModelConfig, ProfileConfig
+from soban.runtime.names import Names
 from soban.runtime.route_settings import RouteConfig
 from soban.runtime.section import Section
 from soban.runtime.settings import ConfigFile, ServerSettings, TelemetrySettings
 
 S = TypeVar("S", bound=Section)
-
-
-class ConfigError(Exception):
-    """The configuration is wrong. `path` is the key (`models.ko-8b.engine`) or the file; mains print it and exit 2."""
-
-    def __init__(self, path: str, message: str) -> None:
-        super().__init__(f"{path}: {message}" if path else message)
-        self.path = path
-        self.message = message
 
 
 class Config:
@@ -50,6 +43,11 @@ class Config:
     def routes(self) -> Mapping[str, RouteConfig]:
         """Strategies by the name that clients send."""
         return self._file.routes
+
+    @property
+    def names(self) -> Names:
+        """All that clients can send as model."""
+        return Names(self.models, self.profiles, self.routes)
 
     @property
     def policies(self) -> Mapping[str, Any]:
@@ -78,7 +76,14 @@ def load_config(path: str | Path | None = None) -> Config:
     """Reads the file; without one, every default holds and the bundled model is served. Raises ConfigError."""
     if path is None:
         return Config()
-    return Config(validate(ConfigFile, parse(_read(Path(path)), str(path)), ""))
+    return make_config(parse(_read(Path(path)), str(path)))
+
+
+def make_config(data: Mapping[str, Any]) -> Config:
+    """A parsed file, checked as a whole. Raises ConfigError."""
+    config = Config(validate(ConfigFile, data, ""))
+    config.names.check()
+    return config
 
 
 def validate(cls: type[S], data: Any, path: str) -> S:
@@ -181,4 +186,14 @@ def _is_section(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
-__all__ = ["Config", "ConfigError", "ModelConfig", "ServerSettings", "load_config", "parse", "parse_args", "validate"]
+__all__ = [
+    "Config",
+    "ConfigError",
+    "ModelConfig",
+    "ServerSettings",
+    "load_config",
+    "make_config",
+    "parse",
+    "parse_args",
+    "validate",
+]

@@ -106,7 +106,7 @@ def test_a_section_names_unknown_keys_of_its_service(tmp_path: Path) -> None:
         ("models: {ko: {url: a, address: 'localhost:80'}}", "models.ko.address"),
         ("models: {ko: {url: a, sampling: {temperature: warm}}}", "models.ko.sampling.temperature"),
         ("models: [ko]", "models"),
-        ("routes: {ko: {cascade: [a, b], vote: [a]}}", "routes.ko"),
+        ("routes: {ko: {cascade: [a, b], vote: [a, b]}}", "routes.ko"),
     ],
 )
 def test_a_wrong_value_is_named_by_its_path(tmp_path: Path, text: str, path: str) -> None:
