@@ -13,8 +13,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from soban.generation.admission import Admission
 from soban.generation.description import Card
 from soban.generation.embedded import EmbeddedHost
-from soban.generation.engines.http import EngineHttp, open_session
-from soban.generation.engines.llamacpp import LlamaCpp
+from soban.generation.engines.context import EngineContext
+from soban.generation.engines.http import Endpoint, EngineHttp, open_session
+from soban.generation.engines.kinds import make_engine
 from soban.generation.engines.pace import Pace
 from soban.generation.gguf import GgufHeader
 from soban.generation.host import Host
@@ -92,7 +93,8 @@ class Registry:
     async def _start(self, session: ClientSession, name: str, config: ModelConfig) -> None:
         replica, header = await self._replica(name, config)
         markers = Markers(header.control_tokens if header is not None else ())
-        engine = LlamaCpp(EngineHttp(session, replica.endpoint, self._pace, self._settings.engine_silence_seconds))
+        http = EngineHttp(session, replica.endpoint, self._pace, self._settings.engine_silence_seconds)
+        engine = make_engine(config.engine, EngineContext(http, name, config))
         served = ServedModel(
             name,
             engine=engine,
@@ -109,7 +111,7 @@ class Registry:
     async def _replica(self, name: str, config: ModelConfig) -> tuple[Host, GgufHeader | None]:
         """The replica, and what the file of its model tells where there is one."""
         if config.address is not None:
-            return RemoteHost(name, config.address), None
+            return RemoteHost(name, Endpoint(config.address)), None
         if find_spec("xllamacpp") is None:
             text = "an embedded engine needs xllamacpp: install soban[engine], or give the address of a running engine"
             raise ConfigError(f"models.{name}", text)

@@ -13,6 +13,7 @@ import pytest
 
 import soban.v1 as pb
 from soban.generation.component import Generation
+from soban.generation.engines.context import EngineContext
 from soban.generation.engines.http import Endpoint, EngineHttp, open_session
 from soban.generation.engines.llamacpp import LlamaCpp
 from soban.generation.engines.pace import Pace
@@ -46,7 +47,7 @@ async def llama() -> AsyncIterator[FakeLlama]:
 @pytest.fixture
 async def engine(llama: FakeLlama) -> AsyncIterator[LlamaCpp]:
     async with llama.running() as url, open_session() as session:
-        yield LlamaCpp(EngineHttp(session, lambda: Endpoint(url, "key"), Pace(0.0, 1e9)))
+        yield llama_cpp(EngineHttp(session, lambda: Endpoint(url, "key"), Pace(0.0, 1e9)))
 
 
 @pytest.fixture
@@ -65,6 +66,10 @@ def service(llama: FakeLlama) -> ServiceFactory:
                 yield Service(component, pb.GenerationServiceStub(channel))
 
     return start
+
+
+def llama_cpp(http: EngineHttp, **config: Any) -> LlamaCpp:
+    return LlamaCpp(EngineContext(http, "ko", ModelConfig(url="m.gguf", **config)))
 
 
 def user(text: str) -> pb.Message:

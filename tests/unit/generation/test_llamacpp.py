@@ -14,7 +14,7 @@ from soban.generation.engines.llamacpp import LlamaCpp
 from soban.generation.engines.pace import Pace
 from soban.runtime.errors import ContextOverflow, EngineLost, NoReplica, SobanError
 from unit.generation import recorded
-from unit.generation.conftest import ask
+from unit.generation.conftest import ask, llama_cpp
 from unit.generation.fake_llama import FakeLlama, Script, streaming
 
 ANSWER = recorded.chat("안녕", "하세요", "!")
@@ -64,7 +64,7 @@ async def test_a_piece_comes_as_soon_as_its_token(llama: FakeLlama, engine: Llam
         gate.release()
         assert await anext(events) == Started()
         gate.release()
-        assert await anext(events) == Piece("네", tokens=1)
+        assert await anext(events) == Piece("네", tokens=1, input_tokens=35)
         gate.release()
         assert await anext(events) == Piece(".", tokens=1)
 
@@ -139,7 +139,7 @@ async def test_a_loading_engine_says_when_to_come_again(llama: FakeLlama, engine
 async def test_nobody_at_the_address_is_a_lost_engine() -> None:
     """Connection refused."""
     async with open_session() as session:
-        engine = LlamaCpp(EngineHttp(session, lambda: Endpoint("http://127.0.0.1:9"), Pace(0.0, 1e9)))
+        engine = llama_cpp(EngineHttp(session, lambda: Endpoint("http://127.0.0.1:9"), Pace(0.0, 1e9)))
         with pytest.raises(EngineLost, match="connection"):
             await events_of(engine)
         assert not await engine.healthy()
@@ -149,7 +149,7 @@ async def test_a_silent_engine_is_given_up(llama: FakeLlama) -> None:
     """It is connected, and sends nothing at all."""
     llama.scripts = [streaming(recorded.ROLE, hang=True)]
     async with llama.running() as url, open_session() as session:
-        engine = LlamaCpp(EngineHttp(session, lambda: Endpoint(url), Pace(0.0, 1e9), silence=0.05))
+        engine = llama_cpp(EngineHttp(session, lambda: Endpoint(url), Pace(0.0, 1e9), silence=0.05))
         with pytest.raises(EngineLost, match="silent"):
             await events_of(engine)
 
@@ -165,7 +165,7 @@ async def test_signs_of_life_keep_a_slow_stream(llama: FakeLlama) -> None:
     gate = asyncio.Semaphore(0)
     llama.scripts = [streaming(*([recorded.PING] * 5), ANSWER, gate=gate)]
     async with llama.running() as url, open_session() as session:
-        engine = LlamaCpp(EngineHttp(session, lambda: Endpoint(url), Pace(0.0, 1e9), silence=2.0))
+        engine = llama_cpp(EngineHttp(session, lambda: Endpoint(url), Pace(0.0, 1e9), silence=2.0))
         slowly = asyncio.create_task(answer_slowly())
         assert text_of(await events_of(engine)) == "안녕하세요!"
         await slowly
@@ -173,7 +173,7 @@ async def test_signs_of_life_keep_a_slow_stream(llama: FakeLlama) -> None:
 
 async def test_the_engine_describes_its_model(engine: LlamaCpp) -> None:
     """Context of one sequence, slots, tools."""
-    assert await engine.describe() == Description(context_length=2048, slots=4, tools=True)
+    assert await engine.describe() == Description(models=("m",), context_length=2048, slots=4, tools=True)
 
 
 async def test_something_else_at_the_address_is_no_engine(llama: FakeLlama, engine: LlamaCpp) -> None:
@@ -197,7 +197,7 @@ async def test_an_endpoint_that_is_not_there_is_told() -> None:
         raise NoReplica("starting")
 
     async with open_session() as session:
-        engine = LlamaCpp(EngineHttp(session, nowhere, Pace(0.0, 1e9)))
+        engine = llama_cpp(EngineHttp(session, nowhere, Pace(0.0, 1e9)))
         with pytest.raises(NoReplica):
             await events_of(engine)
         assert not await engine.healthy()
@@ -225,7 +225,7 @@ async def test_an_engine_that_does_not_even_send_headers_is_given_up(llama: Fake
     """A stopped process still accepts connections."""
     llama.scripts = [Script(mute=True)]
     async with llama.running() as url, open_session() as session:
-        engine = LlamaCpp(EngineHttp(session, lambda: Endpoint(url), Pace(0.0, 1e9), silence=0.2))
+        engine = llama_cpp(EngineHttp(session, lambda: Endpoint(url), Pace(0.0, 1e9), silence=0.2))
         async with asyncio.timeout(30):
             with pytest.raises(EngineLost, match="did not answer in time"):
                 await events_of(engine)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 import soban.v1 as pb
-from soban.generation.engines.llamacpp_errors import error_of
+from soban.generation.engines import llamacpp_errors
+from soban.generation.engines.http import Answered
+from soban.generation.engines.openai_errors import refusal_of
 from soban.runtime.errors import (
     ContextOverflow,
     EngineLost,
@@ -50,6 +52,11 @@ TABLE = [
     (ask(), 500, b'{"error": "text"}', EngineLost, None),
     (ask(), 302, b"", EngineLost, None),
 ]
+
+
+def error_of(request: pb.GenerateRequest, status: int, body: bytes, retry_after: str | None = None) -> SobanError:
+    headers = {} if retry_after is None else {"Retry-After": retry_after}
+    return llamacpp_errors.error_of(refusal_of(Answered(status, body, headers)), request)
 
 
 @pytest.mark.parametrize(("request_", "status", "body", "kind", "field"), TABLE)

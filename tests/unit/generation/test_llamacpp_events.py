@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 import soban.v1 as pb
 from soban.generation.engine import Finished, Piece, Usage
-from soban.generation.engines.llamacpp_events import Answer
+from soban.generation.engines.llamacpp_errors import error_of
+from soban.generation.engines.llamacpp_events import LlamaCppAnswer
 from soban.generation.engines.sse import SseParser
 from soban.runtime.errors import EngineLost, EngineOverloaded
 from unit.generation import recorded
@@ -18,7 +19,7 @@ from unit.generation.cutting import pieces_of
 
 def read(stream: bytes, request: pb.GenerateRequest | None = None, cuts: list[int] | None = None) -> list[Piece]:
     """The pieces of a stream that is cut at `cuts`, as the adapter reads it; the last two are the rest and the end."""
-    answer, parser = Answer(request or ask()), SseParser()
+    answer, parser = LlamaCppAnswer(request or ask(), error_of), SseParser()
     pieces = []
     for part in pieces_of(stream, cuts or []):
         for data in parser.feed(part):
@@ -33,7 +34,7 @@ def read(stream: bytes, request: pb.GenerateRequest | None = None, cuts: list[in
 
 
 def finished(stream: bytes, request: pb.GenerateRequest | None = None) -> Finished:
-    answer = Answer(request or ask())
+    answer = LlamaCppAnswer(request or ask(), error_of)
     for data in SseParser().feed(stream):
         answer.take(data)
         if answer.ended:
@@ -140,7 +141,7 @@ def test_tool_calls_come_in_pieces() -> None:
 def test_an_event_that_makes_no_sense_is_a_lost_engine(data: bytes) -> None:
     """Its message quotes nothing of it."""
     with pytest.raises(EngineLost, match="makes no sense") as caught:
-        Answer(ask()).take(data)
+        LlamaCppAnswer(ask(), error_of).take(data)
     assert caught.value.__cause__ is None
 
 
@@ -150,7 +151,7 @@ def test_an_event_that_makes_no_sense_is_a_lost_engine(data: bytes) -> None:
 def test_an_error_in_the_stream_is_that_error(data: bytes, error: type[Exception]) -> None:
     """llama.cpp sends them with status 200 once the stream has begun."""
     with pytest.raises(error):
-        Answer(ask()).take(data)
+        LlamaCppAnswer(ask(), error_of).take(data)
 
 
 @pytest.mark.parametrize("stream", [b"", recorded.ROLE, recorded.ROLE + recorded.delta("네", 1), recorded.DONE])

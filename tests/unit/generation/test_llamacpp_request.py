@@ -7,15 +7,17 @@ from typing import Any
 import pytest
 
 import soban.v1 as pb
-from soban.generation.engines.llamacpp_request import body_of, path_of
+from soban.generation.engines.llamacpp import LlamaCpp
+from soban.generation.engines.llamacpp_request import DIALECT
+from soban.generation.engines.support import require_support
 from soban.runtime.errors import InvalidField, NotBuilt
-from unit.generation.conftest import ask, user
+from unit.generation.conftest import ask
 
 WEATHER = pb.Tool(name="weather", description="날씨", parameters_json_schema='{"type": "object"}', strict=True)
 
 
 def body(**options: Any) -> dict[str, Any]:
-    return body_of(ask(**options), None)
+    return DIALECT.body(ask(**options), None)
 
 
 def test_every_sampling_option_reaches_the_engine() -> None:
@@ -57,8 +59,8 @@ def test_zero_is_a_value() -> None:
 @pytest.mark.parametrize(("seed", "sent"), [(0, 0), (7, 7), (2**32 - 1, 0), (-1, 2**32 - 2), (2**40, 256)])
 def test_seeds_fit_into_32_bits_and_are_never_random(seed: int, sent: int) -> None:
     """The highest value would mean that llama.cpp picks one."""
-    assert body_of(ask(), seed)["seed"] == sent
-    assert "seed" not in body_of(ask(), None)
+    assert DIALECT.body(ask(), seed)["seed"] == sent
+    assert "seed" not in DIALECT.body(ask(), None)
 
 
 def test_stop_texts_stay_here() -> None:
@@ -80,13 +82,13 @@ def test_messages_carry_text_names_and_tool_calls() -> None:
         ]
     )
     sent_call = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "부산"}'}}
-    assert body_of(request, None)["messages"] == [
+    assert DIALECT.body(request, None)["messages"] == [
         {"role": "system", "content": "짧게\n답해라"},
         {"role": "user", "content": "부산 날씨?", "name": "민수"},
         {"role": "assistant", "content": "", "tool_calls": [sent_call]},
         {"role": "tool", "content": "맑음", "tool_call_id": "c1"},
     ]
-    assert path_of(request) == "/v1/chat/completions"
+    assert DIALECT.path(request) == "/v1/chat/completions"
 
 
 def test_a_raw_prompt_goes_to_completions() -> None:
@@ -94,8 +96,8 @@ def test_a_raw_prompt_goes_to_completions() -> None:
     request = pb.GenerateRequest(
         prompt="대한민국의 수도는", options=pb.GenerationOptions(logprobs=True, top_logprobs=3)
     )
-    given = body_of(request, None)
-    assert (path_of(request), given["prompt"], given["logprobs"]) == ("/v1/completions", "대한민국의 수도는", 3)
+    given = DIALECT.body(request, None)
+    assert (DIALECT.path(request), given["prompt"], given["logprobs"]) == ("/v1/completions", "대한민국의 수도는", 3)
     assert "messages" not in given
 
 
@@ -108,7 +110,7 @@ def test_an_assistant_message_is_continued_only_when_asked() -> None:
     """llama.cpp refuses a generation prompt beside it."""
     request = ask(continue_final_message=True)
     request.messages.append(pb.Message(role=pb.ROLE_ASSISTANT, parts=[pb.ContentPart(text="서울은")]))
-    given = body_of(request, None)
+    given = DIALECT.body(request, None)
     assert (given["continue_final_message"], given["add_generation_prompt"]) == (True, False)
     assert "continue_final_message" not in body()
 
@@ -175,11 +177,7 @@ def test_json_that_is_none_names_its_field(options: dict[str, Any], field: str) 
 
 
 def test_what_llama_cpp_cannot_do_is_named() -> None:
-    """Regular expressions and images."""
+    """Regular expressions; a grammar says the same."""
+    request = ask(response_format=pb.ResponseFormat(regex="[가-힣]+"))
     with pytest.raises(NotBuilt, match=r"response_format\.regex on engine llamacpp"):
-        body(response_format=pb.ResponseFormat(regex="[가-힣]+"))
-    request = ask()
-    request.messages.append(user(""))
-    request.messages[1].parts[0].image.uri = "https://example.org/cat.png"
-    with pytest.raises(NotBuilt, match="images on engine llamacpp"):
-        body_of(request, None)
+        require_support("llamacpp", LlamaCpp.support, request)

@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 
 from soban.generation.engine import EngineRequest, Finished, Piece
 from soban.generation.engines.http import Endpoint, EngineHttp, open_session
-from soban.generation.engines.llamacpp import LlamaCpp
 from soban.generation.engines.pace import Pace
 from unit.generation import recorded
-from unit.generation.conftest import ask
+from unit.generation.conftest import ask, llama_cpp
 from unit.generation.fake_llama import FakeLlama, streaming
 
 WORDS = [f"{number}번 문장입니다. " for number in range(60)]
@@ -47,7 +46,7 @@ async def test_streams_of_a_crowd_rest_longer(llama: FakeLlama) -> None:
     pace = Pace(0.03, 100)
     llama.scripts = [streaming(FAST, hang=True)]
     async with llama.running() as url, open_session() as session:
-        engine = LlamaCpp(EngineHttp(session, lambda: Endpoint(url), pace))
+        engine = llama_cpp(EngineHttp(session, lambda: Endpoint(url), pace))
         answers = [engine.generate(EngineRequest(ask())) for _ in range(60)]
         rests = []
         for answer in answers:
@@ -68,7 +67,7 @@ async def test_tokens_that_come_while_a_stream_rests_are_one_delta(llama: FakeLl
     parts = [recorded.ROLE, *(recorded.delta(word, number) for number, word in enumerate(WORDS, 1)), END]
     llama.scripts = [streaming(*parts, gate=gate)]
     async with llama.running() as url, open_session() as session:
-        engine = LlamaCpp(EngineHttp(session, lambda: Endpoint(url), Pace(1e9, 1e9)))
+        engine = llama_cpp(EngineHttp(session, lambda: Endpoint(url), Pace(1e9, 1e9)))
         async with aclosing(engine.generate(EngineRequest(ask()))) as events:
             gate.release()
             gate.release()
@@ -77,7 +76,7 @@ async def test_tokens_that_come_while_a_stream_rests_are_one_delta(llama: FakeLl
             for _ in parts:
                 gate.release()
             rest = [event async for event in events]
-    assert first == Piece(WORDS[0], tokens=1)
+    assert first == Piece(WORDS[0], tokens=1, input_tokens=35)
     assert [type(event) for event in rest] == [Piece, Finished]
     assert isinstance(rest[0], Piece)
     assert (rest[0].text, rest[0].tokens) == ("".join(WORDS[1:]), 59)
@@ -87,7 +86,7 @@ async def test_the_end_does_not_wait_for_the_rest(llama: FakeLlama) -> None:
     """The stream above would have rested for years."""
     llama.scripts = [streaming(FAST, END)]
     async with llama.running() as url, open_session() as session:
-        engine = LlamaCpp(EngineHttp(session, lambda: Endpoint(url), Pace(1e9, 1e9)))
+        engine = llama_cpp(EngineHttp(session, lambda: Endpoint(url), Pace(1e9, 1e9)))
         async with asyncio.timeout(60), aclosing(engine.generate(EngineRequest(ask()))) as events:
             assert isinstance([event async for event in events][-1], Finished)
 
@@ -102,7 +101,7 @@ def test_merged_or_not_the_text_is_the_same(gaps: list[int], crowded: bool) -> N
         llama.scripts = [streaming(*pieces, END)]
         async with llama.running() as url, open_session() as session:
             pace = Pace(0.001, 200) if crowded else Pace(0.002, 1e9)
-            engine = LlamaCpp(EngineHttp(session, lambda: Endpoint(url), pace))
+            engine = llama_cpp(EngineHttp(session, lambda: Endpoint(url), pace))
             async with aclosing(engine.generate(EngineRequest(ask()))) as events:
                 return "".join([event.text async for event in events if isinstance(event, Piece)])
 

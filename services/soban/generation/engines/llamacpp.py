@@ -2,72 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from pathlib import PurePath
 from typing import Any
 
 import soban.v1 as pb
 from soban.generation.engine import Description, EngineRequest, Event, Feature, Reading
-from soban.generation.engines.http import Answered, EngineHttp
+from soban.generation.engines.context import EngineContext
 from soban.generation.engines.llamacpp_errors import error_of
-from soban.generation.engines.llamacpp_events import Answer
-from soban.generation.engines.llamacpp_request import body_of, path_of
-from soban.runtime.errors import EngineLost, NotBuilt, SobanError
+from soban.generation.engines.llamacpp_events import LlamaCppAnswer
+from soban.generation.engines.llamacpp_request import DIALECT
+from soban.generation.engines.metrics import read_metrics
+from soban.generation.engines.openai_api import OpenAiApi
+from soban.generation.engines.support import not_built, require_support
+from soban.runtime.errors import EngineLost, NoReplica
 
 
 class LlamaCpp:
-    """Speaks with the llama.cpp server behind `http`."""
+    """Speaks with the llama.cpp server of `context`."""
 
-    support = frozenset(Feature) - {Feature.IMAGES, Feature.REGEX, Feature.ADAPTERS, Feature.ADAPTER_LOADING}
+    support = frozenset(Feature) - {Feature.REGEX, Feature.ADAPTER_LOADING}
 
-    def __init__(self, http: EngineHttp) -> None:
-        self._http = http
+    def __init__(self, context: EngineContext) -> None:
+        self._api = OpenAiApi(context.http, DIALECT, LlamaCppAnswer, error_of)
+        self._model = context.model
+        self._adapters = context.config.adapters
+        self._adapter_ids: Mapping[str, int] | None = None
 
     def check(self, request: pb.GenerateRequest) -> None:
         """As `Engine.check`."""
-        body_of(request, None)
+        require_support(DIALECT.engine, self.support, request)
+        DIALECT.body(request, None)
 
     async def generate(self, asked: EngineRequest) -> AsyncGenerator[Event, None]:
         """As `Engine.generate`."""
-        request = asked.request
-
-        def refused(answered: Answered) -> SobanError:
-            return error_of(request, answered.status, answered.body, answered.headers.get("Retry-After"))
-
-        events = self._http.stream(path_of(request), body_of(request, asked.seed), Answer(request), refused)
-        async with aclosing(events):
+        beside = {"lora": await self._lora(asked.adapter)} if self._adapters or asked.adapter else None
+        async with aclosing(self._api.generate(asked, self._model, beside)) as events:
             async for event in events:
                 yield event
 
     async def describe(self) -> Description:
         """As `Engine.describe`."""
-        props = await self._ask("/props")
+        props = await self._api.get("/props")
         try:
+            names = [str(props.get(key) or "") for key in ("model_alias", "model_path")]
             return Description(
+                models=tuple(name for name in names if name),
                 context_length=props["default_generation_settings"]["n_ctx"],
                 slots=props["total_slots"],
                 tools=bool(props.get("chat_template_caps", {}).get("supports_tools", False)),
+                adapters=tuple(await self._ids()) if self._adapters else (),
+                version=str(props.get("build_info") or ""),
             )
-        except (KeyError, TypeError) as err:
+        except (KeyError, TypeError, AttributeError) as err:
             raise EngineLost("the engine does not describe itself as llama.cpp does") from err
 
     async def healthy(self) -> bool:
         """As `Engine.healthy`."""
-        try:
-            return (await self._ask("/health")).get("status") == "ok"
-        except SobanError:
-            return False
+        return await self._api.answers("/health")
 
     async def read_load(self) -> Reading:
-        """As `Engine.read_load`."""
-        return Reading()
+        """As `Engine.read_load`; a server without `--metrics` tells nothing."""
+        page = await self._api.text("/metrics")
+        return Reading() if page is None else read_metrics(DIALECT.engine, page)
 
     async def load_adapter(self, name: str, path: str) -> None:
-        """As `Engine.load_adapter`."""
-        raise NotBuilt("engine llamacpp loads adapters at its start only", metadata={"adapter": name, "path": path})
+        """As `Engine.load_adapter`: llama.cpp loads adapters at its start only."""
+        raise not_built(DIALECT.engine, Feature.ADAPTER_LOADING, adapter=name, path=path)
 
-    async def _ask(self, path: str) -> dict[str, Any]:
-        answered = await self._http.get(path)
-        if answered.status != 200:
-            raise error_of(pb.GenerateRequest(), answered.status, answered.body)
-        return answered.json()
+    async def _lora(self, adapter: str) -> list[dict[str, Any]]:
+        """What is laid over the model: one adapter, or with an empty list none of those that are loaded."""
+        if not adapter:
+            return []
+        ids = self._adapter_ids
+        if ids is None or adapter not in ids:
+            ids = await self._ids()
+        if adapter not in ids:
+            raise NoReplica("the engine has not loaded this adapter", metadata={"adapter": adapter})
+        return [{"id": ids[adapter], "scale": 1.0}]
+
+    async def _ids(self) -> Mapping[str, int]:
+        """Adapters by the names that the configuration has for their files, else by the names of those."""
+        told = await self._api.array("/lora-adapters")
+        try:
+            loaded = {str(entry["path"]): int(entry["id"]) for entry in told}
+        except (KeyError, TypeError, ValueError) as err:
+            raise EngineLost("the engine does not list its adapters as llama.cpp does") from err
+        configured = {PurePath(path).name: name for name, path in self._adapters.items() if path}
+        self._adapter_ids = {
+            configured.get(PurePath(path).name, PurePath(path).stem): number for path, number in loaded.items()
+        }
+        return self._adapter_ids

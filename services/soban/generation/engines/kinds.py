@@ -1,0 +1,33 @@
+"""The kinds of engine by name. A new one is an adapter and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from soban.generation.engine import Engine, Feature
+from soban.generation.engines.context import EngineContext
+from soban.generation.engines.llamacpp import LlamaCpp
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind: what it can do, and what speaks with it."""
+
+    name: str
+    features: frozenset[Feature]
+    make: Callable[[EngineContext], Engine]
+
+
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "llamacpp": Kind("llamacpp", LlamaCpp.support, LlamaCpp),
+    }
+)
+"""By `models.<name>.engine`."""
+
+
+def make_engine(kind: str, context: EngineContext) -> Engine:
+    """The adapter to one replica. Raises KeyError for a kind that `EngineKind` does not name."""
+    return KINDS[kind].make(context)

@@ -1,0 +1,113 @@
+"""What every engine with an OpenAI API is asked in the same way. An adapter has one of these and says what differs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import soban.v1 as pb
+from soban.generation.engine import EngineRequest, Event
+from soban.generation.engines.http import Answered, EngineHttp, Reply
+from soban.generation.engines.openai_errors import ErrorOf, error_of, refusal_of
+from soban.generation.engines.openai_events import Answer
+from soban.generation.engines.openai_request import Dialect
+from soban.runtime.errors import EngineLost, SobanError
+
+MakeReply = Callable[[pb.GenerateRequest, ErrorOf], Reply]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """An entry of `/v1/models`. What it does not say is None or empty."""
+
+    name: str
+    root: str = ""
+    """Path or repository of the weights."""
+    parent: str = ""
+    """Of a LoRA adapter: the model below it."""
+    context_length: int | None = None
+
+
+class OpenAiApi:
+    """The API behind `http`, spoken in `dialect`."""
+
+    def __init__(
+        self, http: EngineHttp, dialect: Dialect, reply: MakeReply = Answer, error: ErrorOf = error_of
+    ) -> None:
+        self._http = http
+        self._dialect = dialect
+        self._reply = reply
+        self._error = error
+
+    async def generate(
+        self, asked: EngineRequest, model: str, beside: Mapping[str, Any] | None = None
+    ) -> AsyncGenerator[Event, None]:
+        """One answer of `model`, as `Engine.generate`; `beside` is laid over the body."""
+        request = asked.request
+
+        def refused(answered: Answered) -> SobanError:
+            return self._error(refusal_of(answered), request)
+
+        body = self._dialect.body(request, asked.seed, model)
+        if beside:
+            body |= beside
+        events = self._http.stream(self._dialect.path(request), body, self._reply(request, self._error), refused)
+        async with aclosing(events):
+            async for event in events:
+                yield event
+
+    async def get(self, path: str) -> dict[str, Any]:
+        """What a question is answered. Raises SobanError when it is not."""
+        return self._said(await self._http.get(path)).json()
+
+    async def array(self, path: str) -> list[Any]:
+        """As `get`, where the answer is a list."""
+        try:
+            found = json.loads(self._said(await self._http.get(path)).body)
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, list):
+            raise EngineLost("the engine answers without a list")
+        return found
+
+    async def post(self, path: str, body: Mapping[str, Any]) -> Answered:
+        """As `get`; some answers are no JSON."""
+        return self._said(await self._http.post(path, body))
+
+    async def answers(self, path: str) -> bool:
+        """Whether a question is answered 200."""
+        try:
+            return (await self._http.get(path)).status == 200
+        except SobanError:
+            return False
+
+    async def text(self, path: str) -> str | None:
+        """As `get`, of a page of text; None where the engine has no such page."""
+        answered = await self._http.get(path)
+        return None if answered.status == 404 else self._said(answered).body.decode(errors="replace")
+
+    async def models(self) -> list[ModelCard]:
+        """The models it names, the adapters among them."""
+        told = await self.get("/v1/models")
+        try:
+            return [_card(entry) for entry in told["data"]]
+        except (KeyError, TypeError, AttributeError) as err:
+            raise EngineLost("the engine does not list its models as OpenAI does") from err
+
+    def _said(self, answered: Answered) -> Answered:
+        if answered.status != 200:
+            raise self._error(refusal_of(answered), pb.GenerateRequest())
+        return answered
+
+
+def _card(entry: Mapping[str, Any]) -> ModelCard:
+    length = entry.get("max_model_len")
+    return ModelCard(
+        str(entry["id"]),
+        str(entry.get("root") or ""),
+        str(entry.get("parent") or ""),
+        length if isinstance(length, int) else None,
+    )

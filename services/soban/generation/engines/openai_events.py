@@ -1,0 +1,209 @@
+"""The events of a stream of an OpenAI API as pieces of one answer. Every token passes here: it is kept cheap.
+
+An event of a chat looks like this, one of a text completion has `text` in place of `delta`:
+
+    {"choices": [{"finish_reason": null, "index": 0, "delta": {"content": "안녕"}}], "usage": null, ...}
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import soban.v1 as pb
+from soban.generation.engine import Finished, Piece, Usage
+from soban.generation.engines.openai_errors import ErrorOf, error_of, refusal_in
+from soban.generation.engines.stops import StopMatcher
+from soban.generation.engines.text import WholeText
+from soban.runtime.errors import EngineLost
+
+_DONE = b"[DONE]"
+_REASONS = {
+    "stop": pb.FINISH_REASON_STOP,
+    "eos_token": pb.FINISH_REASON_STOP,
+    "stop_sequence": pb.FINISH_REASON_STOP,
+    "length": pb.FINISH_REASON_LENGTH,
+    "tool_calls": pb.FINISH_REASON_TOOL_CALLS,
+    "function_call": pb.FINISH_REASON_TOOL_CALLS,
+    "content_filter": pb.FINISH_REASON_SAFETY,
+}
+# Said by vLLM and SGLang of an answer that the engine itself broke off: it is not whole.
+_BROKEN_OFF = ("abort", "error")
+_BROKEN = "\ufffd"
+# `json.loads` looks for the encoding and for white space around: half of its time on an event.
+_decode = json.JSONDecoder().raw_decode
+
+
+class Answer:
+    """Collects one answer: `take` each event's data, then `piece` is what they brought.
+
+    Tokens are the engine's own count where events carry `usage`, and before that one for each event with something in
+    it, or one for each log-probability.
+    """
+
+    def __init__(self, request: pb.GenerateRequest, error: ErrorOf = error_of) -> None:
+        self._request = request
+        self._error = error
+        self._text = WholeText()
+        self._thought = WholeText()
+        self._stops = StopMatcher(request.options.stop)
+        self._top_logprobs = request.options.top_logprobs
+        self._piece = Piece()
+        self._usage = Usage()
+        self._reason: pb.FinishReason.ValueType | None = None
+        self._called = False
+        self._shown = False
+        self._done = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more is to be read: the stream said so, or a stop text was met."""
+        return self._done or bool(self._stops.found)
+
+    def take(self, data: bytes) -> None:
+        """Raises EngineLost for an event that makes no sense, and what an error event stands for."""
+        if data == _DONE:
+            self._done = True
+            return
+        try:
+            self._take(_decode(data.decode())[0])
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as err:
+            # Without the cause: it may quote the text.
+            raise EngineLost(f"the engine sent an event that makes no sense ({type(err).__name__})") from None
+
+    def piece(self) -> Piece | None:
+        """What came since the last call; None if there is nothing to show yet."""
+        piece = self._piece
+        if not (piece.text or piece.reasoning or piece.tool_calls or piece.logprobs):
+            return None
+        self._piece = Piece()
+        if not self._shown:
+            self._shown = True
+            piece.input_tokens = self._usage.input_tokens or None
+        return piece
+
+    def rest(self) -> Piece | None:
+        """As `piece` at the end: with what was held back."""
+        self._piece.reasoning += self._thought.flush()
+        self._piece.text += self._stops.push(self._text.flush()) + self._stops.flush()
+        return self.piece()
+
+    def finished(self) -> Finished:
+        """How it ended. Raises EngineLost when it was cut off."""
+        if self._stops.found:
+            return Finished(pb.FINISH_REASON_STOP, self._usage, self._stops.found)
+        if self._reason is None:
+            raise EngineLost("the engine ended its stream before the answer")
+        if self._called and self._reason == pb.FINISH_REASON_STOP:
+            # vLLM says "stop" of a call that was asked for by name.
+            return Finished(pb.FINISH_REASON_TOOL_CALLS, self._usage)
+        return Finished(self._reason, self._usage)
+
+    def _take(self, event: dict[str, Any]) -> None:
+        if "error" in event or event.get("object") == "error":
+            raise self._error(refusal_in(event), self._request)
+        choices = event["choices"]
+        if not choices or self._stops.found:
+            self._count(event, 0)
+            return
+        choice = choices[0]
+        delta = choice.get("delta")
+        text = choice["text"] if delta is None else delta.get("content")
+        thought = calls = None
+        if delta:
+            thought = delta.get("reasoning_content") or delta.get("reasoning")
+            calls = delta.get("tool_calls")
+            text = text or delta.get("refusal")
+        logprobs = choice.get("logprobs")
+        told = self._logprobs(logprobs, choice) if logprobs else None
+        tokens = self._count(event, len(told) if told else 1 if text or thought or calls else 0)
+        piece = self._piece
+        piece.tokens += tokens
+        if text:
+            piece.text += self._stops.push(self._text.push(text))
+        if thought:
+            piece.reasoning += self._thought.push(thought)
+            self._usage.reasoning_tokens += tokens
+        if calls:
+            self._called = True
+            piece.tool_calls += [_tool_call(call) for call in calls]
+        if told:
+            piece.logprobs += told
+        if choice.get("finish_reason"):
+            self._end(choice["finish_reason"])
+
+    def _end(self, reason: str) -> None:
+        if reason in _BROKEN_OFF:
+            raise EngineLost("the engine broke the answer off")
+        self._reason = _REASONS[reason]
+
+    def _count(self, event: dict[str, Any], seen: int) -> int:
+        """Keeps the usage and answers how many tokens this event adds; `seen` is how many it looks like."""
+        usage, before = self._usage, self._usage.output_tokens
+        told = event.get("usage")
+        if told:
+            self._take_usage(told)
+        else:
+            usage.output_tokens += seen
+        return usage.output_tokens - before
+
+    def _take_usage(self, told: Mapping[str, Any]) -> None:
+        usage = self._usage
+        usage.output_tokens = told.get("completion_tokens") or 0
+        usage.input_tokens = told["prompt_tokens"]
+        usage.cached_input_tokens = (told.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
+        thought = (told.get("completion_tokens_details") or told).get("reasoning_tokens")
+        if thought:
+            usage.reasoning_tokens = thought
+
+    def _logprobs(self, told: Mapping[str, Any], choice: Mapping[str, Any]) -> list[pb.TokenLogprob]:
+        if "tokens" in told:
+            return _old_logprobs(told, self._top_logprobs)
+        content = told.get("content") or ()
+        # vLLM's `return_token_ids`.
+        ids = choice.get("token_ids") or ()
+        known = ids if len(ids) == len(content) else [None] * len(content)
+        return [self._logprob(item, token) for item, token in zip(content, known, strict=True)]
+
+    def _logprob(self, item: Mapping[str, Any], token_id: int | None) -> pb.TokenLogprob:
+        told = _logprob(item, token_id)
+        if self._top_logprobs:
+            told.top.extend(_logprob(other, None) for other in item["top_logprobs"][: self._top_logprobs])
+        return told
+
+
+def _logprob(item: Mapping[str, Any], token_id: int | None) -> pb.TokenLogprob:
+    """llama.cpp sends the tokens of one character together, under the id and logprob of the last.
+
+    Bytes that are those of U+FFFD are not the token's own, and left out.
+    """
+    token, raw = item["token"], item.get("bytes")
+    own = b"" if raw is None and _BROKEN in token else token.encode() if raw is None else bytes(raw)
+    told = pb.TokenLogprob(token=token, bytes=own, logprob=item["logprob"], token_id=item.get("id", token_id))
+    if _BROKEN.encode() in own:
+        told.bytes = b""
+    return told
+
+
+def _old_logprobs(told: Mapping[str, Any], most: int) -> list[pb.TokenLogprob]:
+    """The form of text completions: one list for tokens, one for their values, one of objects for alternatives."""
+    tokens: Sequence[str] = told["tokens"]
+    tops = told.get("top_logprobs") or [None] * len(tokens)
+    found = []
+    for token, value, top in zip(tokens, told["token_logprobs"], tops, strict=True):
+        made = _logprob({"token": token, "logprob": value or 0.0}, None)
+        likely = sorted((top or {}).items(), key=lambda pair: -pair[1])[:most]
+        made.top.extend(_logprob({"token": other, "logprob": logprob}, None) for other, logprob in likely)
+        found.append(made)
+    return found
+
+
+def _tool_call(call: Mapping[str, Any]) -> pb.ToolCallDelta:
+    function = call.get("function") or {}
+    return pb.ToolCallDelta(
+        index=call.get("index") or 0,
+        id=call.get("id") or "",
+        name=function.get("name") or "",
+        arguments=function.get("arguments") or "",
+    )
