@@ -12,10 +12,11 @@ import soban.v1 as pb
 from soban.runtime.errors import InvalidField, ModelNotFound, TokenizerNotFound
 from soban.runtime.model_settings import ModelConfig
 from soban.runtime.template_arguments import template_arguments
+from soban.runtime.vocabulary.rendering import Rendering
+from soban.runtime.vocabulary.tokenizer import ModelTokenizer
 from soban.tokenization.normalization import nfc
 from soban.tokenization.vocabulary.encoding import EncodeOptions, Encoder
-from soban.tokenization.vocabulary.model import Model, Rendering, load_model
-from soban.tokenization.vocabulary.tokenizer import ModelTokenizer
+from soban.tokenization.vocabulary.model import Model, load_model
 
 R = TypeVar("R")
 

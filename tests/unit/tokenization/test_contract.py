@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import soban.runtime.vocabulary
 import soban.tokenization
 import soban.v1 as pb
 from soban.runtime.errors import InvalidField, NotBuilt
@@ -114,9 +115,9 @@ def test_every_field_is_accounted_for() -> None:
 
 
 def test_what_is_read_occurs_in_the_service() -> None:
-    """By its name, as an attribute."""
-    folder = Path(soban.tokenization.__path__[0])
-    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in folder.rglob("*.py")]
+    """By its name, as an attribute; in runtime where generation reads it, too."""
+    folders = (Path(soban.tokenization.__path__[0]), Path(soban.runtime.vocabulary.__path__[0]))
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for folder in folders for file in folder.rglob("*.py")]
     names = {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     assert {field for fields in READ.values() for field in fields.split()} <= names
 

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from soban.runtime.config import ConfigError
-from soban.tokenization.vocabulary.files import TokenizerFiles, read_tokenizer
-from soban.tokenization.vocabulary.token_bytes import read_token_bytes
-from soban.tokenization.vocabulary.tokenizer import Encoded, ModelTokenizer
+from soban.runtime.vocabulary.files import TokenizerFiles, read_tokenizer
+from soban.runtime.vocabulary.token_bytes import read_token_bytes
+from soban.runtime.vocabulary.tokenizer import Encoded, ModelTokenizer
+from soban.tokenization.vocabulary.spans import spans_of
 from unit.tokenization.korean import NFD, SENTENCES, texts
 from unit.tokenization.vocabularies import (
     BOS,
@@ -50,7 +51,7 @@ def test_spans_cover_the_text_in_order(kind: str, text: str) -> None:
     """Each token's span is of this text, and together they leave nothing out."""
     tokenizer = KINDS[kind]
     (encoded,) = tokenizer.encode([text])
-    spans = tokenizer.spans(text, encoded)
+    spans = spans_of(tokenizer, text, encoded)
     assert len(spans) == len(encoded.token_ids)
     assert all(0 <= start <= end <= len(text) for start, end in spans)
     assert all(one[0] <= other[0] for one, other in pairwise(spans))
@@ -80,7 +81,7 @@ def test_any_ids_decode_to_whole_characters(token_ids: list[int]) -> None:
 def test_tokens_of_one_character_share_its_span() -> None:
     """뷁 is in no vocabulary and takes three tokens."""
     (encoded,) = BYTE_LEVEL.encode(["가뷁"])
-    spans = BYTE_LEVEL.spans("가뷁", encoded)
+    spans = spans_of(BYTE_LEVEL, "가뷁", encoded)
     assert spans[-3:] == [(1, 2)] * 3
 
 
@@ -98,14 +99,14 @@ def test_a_space_before_the_text_is_taken_back() -> None:
     (encoded,) = tokenizer.encode(["했다. 이걸"])
     assert tokenizer.bytes_of(encoded.token_ids[0]) == b" "
     assert tokenizer.decode(encoded.token_ids) == ("했다. 이걸", b"")
-    assert tokenizer.spans("했다. 이걸", encoded)[:2] == [(0, 0), (0, 1)]
+    assert spans_of(tokenizer, "했다. 이걸", encoded)[:2] == [(0, 0), (0, 1)]
 
 
 def test_decomposed_text_keeps_its_spans_under_nfc() -> None:
     """The library itself names the first jamo of each syllable only."""
     tokenizer = KINDS["byte level with NFC"]
     (encoded,) = tokenizer.encode([NFD])
-    assert tokenizer.spans(NFD, encoded)[-1][1] == len(NFD)
+    assert spans_of(tokenizer, NFD, encoded)[-1][1] == len(NFD)
     assert tokenizer.count([NFD]) == tokenizer.count([unicodedata.normalize("NFC", NFD)])
 
 
@@ -113,7 +114,7 @@ def test_a_vocabulary_with_bytes_of_its_own_has_the_librarys_spans() -> None:
     """Such as one that lowers case."""
     tokenizer = in_memory(lower_casing())
     (encoded,) = tokenizer.encode(["ABC 했다."])
-    assert tokenizer.spans("ABC 했다.", encoded) == [(0, 3), (4, 7)]
+    assert spans_of(tokenizer, "ABC 했다.", encoded) == [(0, 3), (4, 7)]
 
 
 @pytest.mark.parametrize("token", [BOS, END, USER])
@@ -136,7 +137,7 @@ def test_tokens_around_a_text_stand_for_no_part_of_it() -> None:
     tokenizer = in_memory(byte_level(adds_bos=True), bos=BOS, eos=END)
     (plain,), (around,) = (tokenizer.encode(["했다"], add_special=add) for add in (False, True))
     assert around == Encoded([0, *plain.token_ids, 1], 1, 1)
-    spans = tokenizer.spans("했다", around)
+    spans = spans_of(tokenizer, "했다", around)
     assert (spans[0], spans[-1]) == ((0, 0), (2, 2))
     assert tokenizer.encode([""], add_special=True) == [Encoded([0, 1], 2, 0)]
     assert (tokenizer.adds_bos, tokenizer.adds_eos) == (True, True)

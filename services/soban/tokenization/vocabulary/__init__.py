@@ -1,1 +1,1 @@
-"""The models' own tokens: their files, their bytes, their chat templates."""
+"""The models' own tokens: where their files are, the parts of a text that they stand for."""

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import soban.v1 as pb
+from soban.runtime.vocabulary.tokenizer import Encoded, ModelTokenizer
 from soban.tokenization.normalization import Composed, compose
 from soban.tokenization.offsets import offset_table, unit_of
-from soban.tokenization.vocabulary.tokenizer import Encoded, ModelTokenizer
+from soban.tokenization.vocabulary.spans import spans_of
 
 
 class EncodeOptions(NamedTuple):
@@ -60,8 +61,8 @@ class Encoder:
     def _spans(self, encoded: Encoded, text: str, composed: Composed | None) -> list[tuple[int, int]]:
         parse_special = self._options.parse_special
         if composed is None:
-            return self._tokenizer.spans(text, encoded, parse_special=parse_special)
-        spans = self._tokenizer.spans(composed.text, encoded, parse_special=parse_special)
+            return spans_of(self._tokenizer, text, encoded, parse_special=parse_special)
+        spans = spans_of(self._tokenizer, composed.text, encoded, parse_special=parse_special)
         return [composed.span(*span) for span in spans]
 
     def _write(self, token: pb.Token, token_id: int, start: int, end: int) -> None:

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import soban.v1 as pb
 from soban.runtime.errors import InvalidField
 from soban.runtime.model_settings import ModelConfig
-from soban.tokenization.vocabulary.chat_template import ChatTemplate
-from soban.tokenization.vocabulary.conversation import Writer
-from soban.tokenization.vocabulary.files import find_tokenizer, read_tokenizer
-from soban.tokenization.vocabulary.tokenizer import ModelTokenizer
-
-
-@dataclass(frozen=True)
-class Rendering:
-    """How a conversation is rendered, beside its messages and tools."""
-
-    add_generation_prompt: bool = True
-    continue_final_message: bool = False
-    normalize: bool = True
-    arguments: Mapping[str, Any] | None = None
+from soban.runtime.vocabulary.chat_template import ChatTemplate
+from soban.runtime.vocabulary.files import read_tokenizer
+from soban.runtime.vocabulary.rendering import Rendering, render_chat
+from soban.runtime.vocabulary.tokenizer import ModelTokenizer
+from soban.tokenization.vocabulary.finding import find_tokenizer
 
 
 @dataclass(frozen=True)
@@ -41,17 +31,8 @@ class Model:
         """The prompt that an engine is given for this conversation. Raises InvalidField and DeadlineExceeded."""
         if self.template is None:
             raise InvalidField(f"{self.name} has no chat template; count texts instead", field="messages")
-        writer = Writer(self.tokenizer.markers, normalize=how.normalize)
-        written = writer.messages(messages, self.system_prompt)
-        begun = _begun_answer(written) if how.continue_final_message else ""
-        prompt = self.template.render(
-            written,
-            writer.tools(tools),
-            add_generation_prompt=how.add_generation_prompt or how.continue_final_message,
-            arguments=how.arguments or {},
-            remaining=remaining,
-        )
-        return prompt + begun
+        how = replace(how, system_prompt=self.system_prompt)
+        return render_chat(self.template, self.tokenizer.markers, messages, tools, how, remaining=remaining)
 
     def count_prompt(self, prompt: str) -> int:
         """Tokens of a rendered prompt as an engine counts them: special tokens are parsed, and a begin token that both
@@ -87,11 +68,3 @@ def load_model(name: str, configured: ModelConfig) -> Model | None:
     template = ChatTemplate(name, files.chat_template, files.special_tokens) if files.chat_template else None
     context_length = configured.context_length or files.context_length
     return Model(name, ModelTokenizer.load(name, files), template, context_length, configured.system_prompt)
-
-
-def _begun_answer(written: list[dict[str, Any]]) -> str:
-    """Takes the last message out: it is written after the header of the answer, and left open."""
-    if not written or written[-1]["role"] != "assistant":
-        raise InvalidField("only an ASSISTANT message can be continued, and it is the last", field="messages")
-    text: str = written.pop()["content"]
-    return text

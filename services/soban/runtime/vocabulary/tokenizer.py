@@ -1,7 +1,7 @@
 """Hugging Face `tokenizers`. The only file that knows it.
 
 Only the batch calls are used, also for one text: they release the GIL, `encode` does not. The fast one keeps no
-offsets, which is why spans are counted from the tokens' bytes.
+offsets, which is why the parts of a text are counted from the tokens' bytes.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from soban.runtime.config import ConfigError
 from soban.runtime.markers import Markers
-from soban.tokenization.vocabulary.files import TokenizerFiles
-from soban.tokenization.vocabulary.token_bytes import TokenBytes, read_token_bytes
+from soban.runtime.vocabulary.files import TokenizerFiles
+from soban.runtime.vocabulary.token_bytes import TokenBytes, read_token_bytes
 
 
 class Encoded(NamedTuple):
@@ -59,6 +59,11 @@ class ModelTokenizer:
         return cls(files, plain, parsing)
 
     @property
+    def drops_first_space(self) -> bool:
+        """Whether encoding puts a space before a text, which decoding takes back."""
+        return self._bytes.drops_first_space
+
+    @property
     def size(self) -> int:
         """Number of tokens, added ones included."""
         size: int = self._plain.get_vocab_size(with_added_tokens=True)
@@ -77,11 +82,14 @@ class ModelTokenizer:
         """Token ids of each text."""
         return [_encoded(found, add_special) for found in self._batch(texts, add_special, parse_special)]
 
-    def spans(self, text: str, encoded: Encoded, *, parse_special: bool = False) -> list[tuple[int, int]]:
-        """The code points that each token touches; tokens of one character have the same range."""
-        body = encoded.token_ids[encoded.before : len(encoded.token_ids) - encoded.after]
-        inner = self._bytes.spans(text, body) or self._slow_spans(text, parse_special)
-        return [(0, 0)] * encoded.before + inner + [(len(text), len(text))] * encoded.after
+    def offsets(self, text: str, *, parse_special: bool = False) -> list[tuple[int, int]]:
+        """The code points of each token as the library has them, which costs a slower encoding.
+
+        For vocabularies whose bytes are not those of the text, such as lower-casing ones.
+        """
+        tokenizer = self._parsing if parse_special else self._plain
+        found: list[tuple[int, int]] = tokenizer.encode_batch([text], add_special_tokens=False)[0].offsets
+        return found
 
     def has(self, token_id: int) -> bool:
         """Whether there is a token with this id."""
@@ -100,12 +108,6 @@ class ModelTokenizer:
         tokenizer = self._parsing if parse_special else self._plain
         found: list[Any] = tokenizer.encode_batch_fast(list(texts), add_special_tokens=add_special)
         return found
-
-    def _slow_spans(self, text: str, parse_special: bool) -> list[tuple[int, int]]:
-        """For vocabularies whose bytes are not those of the text, such as lower-casing ones."""
-        tokenizer = self._parsing if parse_special else self._plain
-        offsets: list[tuple[int, int]] = tokenizer.encode_batch([text], add_special_tokens=False)[0].offsets
-        return offsets
 
     def _adds(self) -> tuple[bool, bool]:
         """Whether a begin and an end token go around text: as the files say, or else as the tokenizer does."""

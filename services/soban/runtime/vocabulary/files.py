@@ -1,4 +1,4 @@
-"""Where a model's tokenizer is, and what its files say beside the vocabulary itself."""
+"""The files of a model's tokenizer, and what they say beside the vocabulary itself."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ TOKENIZER_FILE = "tokenizer.json"
 _CONFIG_FILE = "tokenizer_config.json"
 _TEMPLATE_FILE = "chat_template.jinja"
 
-_BUNDLED, _FILE, _GGUF = "bundled:", "file:", ".gguf"
 _ROLES = ("bos", "eos", "pad", "unk")
 _LONGEST_CONTEXT = 10**8
 """A `model_max_length` above this is transformers' way to say that it is not known (1e30)."""
@@ -41,23 +39,18 @@ class TokenizerFiles:
         return hashlib.sha256(self.content.encode()).hexdigest()[:16]
 
 
-def find_tokenizer(name: str, model: ModelConfig) -> Path | None:
-    """The model's `tokenizer.json`: the configured one, or the one beside its GGUF file; None where there is none.
+def configured_tokenizer(name: str, model: ModelConfig) -> Path | None:
+    """The `tokenizer.json` that the configuration names, itself or by its folder; None where it names none.
 
-    Raises ConfigError when a configured one is not there.
+    Raises ConfigError when it is not there.
     """
-    if model.tokenizer is not None:
-        path = _in_folder(Path(model.tokenizer).expanduser())
-        if not path.is_file():
-            raise ConfigError(f"models.{name}.tokenizer", f"{path}: no such file")
-        return path
-    if model.url.startswith(_BUNDLED):
-        beside = Path(str(files("soban") / "generation" / "bundled")) / TOKENIZER_FILE
-    elif "://" in model.url or not model.url.endswith(_GGUF):
+    if model.tokenizer is None:
         return None
-    else:
-        beside = Path(model.url.removeprefix(_FILE)).expanduser().parent / TOKENIZER_FILE
-    return beside if beside.is_file() else None
+    path = Path(model.tokenizer).expanduser()
+    path = path / TOKENIZER_FILE if path.is_dir() else path
+    if not path.is_file():
+        raise ConfigError(f"models.{name}.tokenizer", f"{path}: no such file")
+    return path
 
 
 def read_tokenizer(name: str, path: Path) -> TokenizerFiles:
@@ -75,10 +68,6 @@ def read_tokenizer(name: str, path: Path) -> TokenizerFiles:
         chat_template=_read(name, template) if template.is_file() else _template(config.get("chat_template")),
         context_length=_context_length(config.get("model_max_length")),
     )
-
-
-def _in_folder(path: Path) -> Path:
-    return path / TOKENIZER_FILE if path.is_dir() else path
 
 
 def _read(name: str, path: Path) -> str:

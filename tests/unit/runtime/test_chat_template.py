@@ -10,9 +10,9 @@ import soban.v1 as pb
 from soban.runtime.config import ConfigError
 from soban.runtime.errors import DeadlineExceeded, InvalidField
 from soban.runtime.markers import BREAK, Markers
-from soban.tokenization.vocabulary import chat_template
-from soban.tokenization.vocabulary.chat_template import ChatTemplate
-from soban.tokenization.vocabulary.conversation import Writer, json_object
+from soban.runtime.vocabulary import chat_template
+from soban.runtime.vocabulary.chat_template import ChatTemplate
+from soban.runtime.vocabulary.conversation import Writer, json_object
 from unit.tokenization.vocabularies import TEMPLATE
 
 WRITER = Writer(Markers(["<|end|>"], ["<tool_call>", "<b>"]), normalize=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
+from unicodedata import normalize
 
 import soban.v1 as pb
 from soban.runtime.errors import InvalidField
 from soban.runtime.markers import Markers
-from soban.tokenization.normalization import nfc
 
 _ROLES = {pb.ROLE_SYSTEM: "system", pb.ROLE_USER: "user", pb.ROLE_ASSISTANT: "assistant", pb.ROLE_TOOL: "tool"}
 
@@ -33,7 +33,7 @@ class Writer:
         return [self._tool(tool, number) for number, tool in enumerate(tools)]
 
     def _text(self, text: str) -> str:
-        return self._broken(nfc(text) if self._normalize else text)
+        return self._broken(normalize("NFC", text) if self._normalize else text)
 
     def _message(self, message: pb.Message) -> dict[str, Any]:
         content = "\n".join(self._text(part.text) for part in message.parts)

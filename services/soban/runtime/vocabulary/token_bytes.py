@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import codecs
 import re
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-
-import soban.v1 as pb
-from soban.tokenization.normalization import compose
-from soban.tokenization.offsets import offset_table
 
 _WORD_BORDER = "▁"
 _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
@@ -47,22 +42,6 @@ class TokenBytes:
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         text = decoder.decode(data.lstrip(_CONTINUATION))
         return text, decoder.getstate()[0]
-
-    def spans(self, text: str, token_ids: Sequence[int]) -> list[tuple[int, int]] | None:
-        """The code points of `text` that each token touches, or None where the tokens' bytes are not those of `text`.
-
-        They are also taken for its own where the tokenizer composed it to NFC or put a space before it.
-        """
-        pieces = [self[number] for number in token_ids]
-        joined = b"".join(pieces)
-        if joined == text.encode():
-            return _spans(pieces, text, 0)
-        if self.drops_first_space and joined == b" " + text.encode():
-            return _spans(pieces, text, 1)
-        composed = compose(text)
-        if composed is not None and joined == composed.text.encode():
-            return [composed.span(*span) for span in _spans(pieces, composed.text, 0)]
-        return None
 
 
 def read_token_bytes(vocabulary: Mapping[str, int], added: Mapping[int, str], decoder: Any) -> TokenBytes:
@@ -118,16 +97,3 @@ def _drops_first_space(decoder: Mapping[str, Any]) -> bool:
     if decoder.get("type") == "Strip":
         return decoder.get("content") == " " and decoder.get("start", 0) > 0
     return decoder.get("type") == "Metaspace" and decoder.get("prepend_scheme", "always") != "never"
-
-
-def _spans(pieces: Iterable[bytes], text: str, before: int) -> list[tuple[int, int]]:
-    """Pieces of the UTF-8 form of `text` with `before` bytes before it, in code points."""
-    table = offset_table(text, pb.OFFSET_UNIT_UTF8_BYTE)
-    spans = []
-    start = -before
-    for piece in pieces:
-        end = start + len(piece)
-        first = bisect_right(table, max(0, start)) - 1
-        spans.append((first, max(first, bisect_left(table, end))))
-        start = end
-    return spans
