@@ -31,13 +31,16 @@ _PROBES, _FEWEST_MISSES = 6, 3
 
 
 class EmbeddedHost:
-    """One llama.cpp server for the model called `name`.
+    """Number `index` of the llama.cpp servers for the model called `model`.
 
     `start_seconds` bounds the loading of its file; after `hang_seconds` without an answer to a probe it is killed.
     """
 
-    def __init__(self, name: str, plan: ServerPlan, start_seconds: float, hang_seconds: float) -> None:
-        self._name = name
+    def __init__(
+        self, model: str, plan: ServerPlan, start_seconds: float, hang_seconds: float, *, index: int = 0
+    ) -> None:
+        self.name = f"{model}-{index}"
+        self._model = model
         self._start_seconds = start_seconds
         self._hang_seconds = hang_seconds
         self._watching: asyncio.Task[None] | None = None
@@ -47,16 +50,17 @@ class EmbeddedHost:
         # Kept to explain a failed start. Later lines may quote requests and are dropped.
         self._lines: deque[str] = deque(maxlen=_LAST_LINES)
         self._supervisor: Supervisor | None = None
+        self._call: Callable[[], None] | None = None
 
     @property
     def ready(self) -> bool:
         """As `Host.ready`."""
-        return self._supervisor is not None and self._supervisor.state is State.RUNNING
+        return self._state is State.RUNNING
 
     @property
     def loading(self) -> bool:
         """As `Host.loading`."""
-        return self._supervisor is not None and self._supervisor.state in (State.STARTING, State.BACKOFF)
+        return self._state in (State.STARTING, State.BACKOFF)
 
     @property
     def pid(self) -> int | None:
@@ -66,8 +70,15 @@ class EmbeddedHost:
     def endpoint(self) -> Endpoint:
         """As `Host.endpoint`."""
         if self._address is None:
-            raise NoReplica(f"the engine of {self._name} is starting", retry_after=_RETRY_SECONDS)
+            raise NoReplica(f"engine {self.name} is starting", retry_after=_RETRY_SECONDS)
         return Endpoint(self._address, self._key)
+
+    def on_change(self, call: Callable[[], None]) -> None:
+        """As `Host.on_change`: the end of the process is a change, no probe has to find it."""
+        self._call = call
+
+    def doubt(self) -> None:
+        """As `Host.doubt`. Nothing to do: the supervisor hears of a death at once, and `_watch` of a hang."""
 
     async def start(self, probe: Probe) -> None:
         """Returns when the model is loaded. Raises ConfigError when the engine cannot load it."""
@@ -75,9 +86,9 @@ class EmbeddedHost:
         self._supervisor = Supervisor(
             self._argv,
             {KEY_VARIABLE: self._key},
-            name=f"engine-{self._name}",
+            name=f"engine-{self.name}",
             probe=lambda: self._probe(probe),
-            on_exit=self._ended,
+            on_state=self._entered,
             sink=lambda line: _in_loop(loop, self._heard, line),
         )
         began = time.monotonic()
@@ -89,9 +100,9 @@ class EmbeddedHost:
             raise self._failed(f"the model was not loaded after {self._start_seconds:g} s") from err
         if state is not State.RUNNING:
             raise self._failed("llama.cpp cannot load this model")
-        fields = {"model": self._name, "pid": self.pid, "seconds": round(time.monotonic() - began, 2)}
+        fields = {"engine": self.name, "pid": self.pid, "seconds": round(time.monotonic() - began, 2)}
         _logger.info("engine ready", extra=fields)
-        self._watching = asyncio.create_task(self._watch(probe), name=f"watch-{self._name}")
+        self._watching = asyncio.create_task(self._watch(probe), name=f"watch-{self.name}")
 
     async def stop(self) -> None:
         """As `Host.stop`."""
@@ -116,7 +127,7 @@ class EmbeddedHost:
                 continue
             misses += 1
             if misses >= _FEWEST_MISSES and time.monotonic() - lived >= self._hang_seconds and watched is not None:
-                _logger.error("engine hangs", extra={"model": self._name, "pid": watched})
+                _logger.error("engine hangs", extra={"engine": self.name, "pid": watched})
                 os.kill(watched, signal.SIGKILL)
 
     def _heard(self, line: str) -> None:
@@ -127,14 +138,21 @@ class EmbeddedHost:
         elif self._address is None:
             self._lines.append(line)
 
-    def _ended(self, _: int) -> None:
-        self._address = None
+    @property
+    def _state(self) -> State:
+        return State.STOPPED if self._supervisor is None else self._supervisor.state
+
+    def _entered(self, state: State) -> None:
+        if state is State.BACKOFF:
+            self._address = None
+        if self._call is not None:
+            self._call()
 
     def _failed(self, what: str) -> ConfigError:
         """llama.cpp's first error is the cause; what follows are its consequences."""
         errors = (found.group(1) for line in self._lines if (found := _ERROR_LINE.match(line)))
         said = next(errors, self._lines[-1] if self._lines else "no word from it")
-        return ConfigError(f"models.{self._name}.url", f"{what}: {said}")
+        return ConfigError(f"models.{self._model}.url", f"{what}: {said}")
 
 
 def _in_loop(loop: asyncio.AbstractEventLoop, hear: Callable[[str], None], line: str) -> None:

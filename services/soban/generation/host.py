@@ -15,7 +15,7 @@ class Host(Protocol):
 
     @property
     def ready(self) -> bool:
-        """Whether requests may be sent to it."""
+        """Whether it is up: its engine has loaded a model and answers."""
 
     @property
     def loading(self) -> bool:
@@ -23,6 +23,12 @@ class Host(Protocol):
 
     def endpoint(self) -> Endpoint:
         """Where it is now. Raises NoReplica."""
+
+    def on_change(self, call: Callable[[], None]) -> None:
+        """`call` is called in the event loop each time `ready` or `loading` changed, at once."""
+
+    def doubt(self) -> None:
+        """A request lost its connection to it: it looks after its engine now rather than at the next turn."""
 
     async def start(self, probe: Probe) -> None:
         """`probe` asks the engine at `endpoint` whether it is healthy."""
