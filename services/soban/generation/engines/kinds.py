@@ -9,6 +9,8 @@ from types import MappingProxyType
 from soban.generation.engine import Engine, Feature
 from soban.generation.engines.context import EngineContext
 from soban.generation.engines.llamacpp import LlamaCpp
+from soban.generation.engines.sglang import SgLang
+from soban.generation.engines.vllm import Vllm
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class Kind:
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "llamacpp": Kind("llamacpp", LlamaCpp.support, LlamaCpp),
+        "vllm": Kind("vllm", Vllm.support, Vllm),
+        "sglang": Kind("sglang", SgLang.support, SgLang),
     }
 )
 """By `models.<name>.engine`."""

@@ -97,6 +97,13 @@ class OpenAiApi:
         except (KeyError, TypeError, AttributeError) as err:
             raise EngineLost("the engine does not list its models as OpenAI does") from err
 
+    async def base_model(self) -> str:
+        """The name of its only model; of several, the first. Raises EngineLost when it has none."""
+        for card in await self.models():
+            if not card.parent:
+                return card.name
+        raise EngineLost("the engine names no model")
+
     def _said(self, answered: Answered) -> Answered:
         if answered.status != 200:
             raise self._error(refusal_of(answered), pb.GenerateRequest())

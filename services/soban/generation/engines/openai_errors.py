@@ -40,15 +40,19 @@ _NO_CREDIT = ("insufficient_quota", "billing_not_active", "billing_hard_limit_re
 _NOT_ABOUT_ROOM = (401, 403, 404, 429)
 
 # As in: the maximum context length is 4096 tokens; longer than the model's context length (4096 tokens); the maximum
-# model length of 4096; the max length: 2048; `inputs` tokens + `max_new_tokens` must be <= 2048.
+# model length of 4096; maximum allowed input length of 4096; the max length: 2048; context_length_exceeded;
+# `inputs` tokens + `max_new_tokens` must be <= 2048. These words are lower case, as `Refusal.words` are.
 _ROOM = re.compile(
-    r"(?:context length|context size|context window|model length|max length|`inputs` must have less than"
-    r"|`inputs` tokens \+ `max_new_tokens` must be)[^\d]{0,24}(\d+)?"
+    r"(?:context[ _](?:length|size|window|limit)|(?:maximum|max) (?:model|prompt|(?:allowed )?input) length|max length"
+    r"|`inputs` must have less than|`inputs` tokens \+ `max_new_tokens` must be|prompt is too long|input is too long"
+    r"|reduce the length of the)[^\d]{0,24}(\d+)?"
 )
-# As in: you requested 5000 tokens; you passed 5001 input tokens; the prompt (length 5000); the input (5000 tokens).
-_ASKED = re.compile(
-    r"requested (?:a total of )?(\d+) tokens|passed (\d+) input tokens|has (\d+) input tokens|prompt tokens: (\d+)"
-    r"|\(length (\d+)\)|input \((\d+) tokens\)|given: (\d+)"
+# As in: 4000 in the messages; 7897 tokens from the input messages; you passed 5001 input tokens; the prompt (length 5000);
+# the input (5000 tokens).
+_PROMPT = re.compile(
+    r"(\d+) (?:tokens )?(?:in|from) the (?:input )?(?:messages|prompt)"
+    r"|(?:passed|has|contains) (?:at least )?(\d+) (?:input )?tokens"
+    r"|prompt tokens: (\d+)|\(length (\d+)\)|input \((\d+) tokens\)|given: (\d+)|resulted in (\d+) tokens"
 )
 _OVERLOADED = re.compile(r"overloaded|rate.?limit|too many requests|queue is full|higher priority request")
 _LOADING = re.compile(r"loading|starting|not ready|initiali[sz]ing")
@@ -96,7 +100,7 @@ def error_of(refusal: Refusal, request: pb.GenerateRequest) -> SobanError:
     status, words = refusal.status, refusal.words
     room = _ROOM.search(words)
     if room is not None and status not in _NOT_ABOUT_ROOM:
-        return overflow(request, _ASKED.search(words), room)
+        return overflow(request, _PROMPT.search(words), room)
     if status == 402 or any(kind in words for kind in _NO_CREDIT):
         return Internal("the account at the engine has no credit left")
     if status in (429, 529) or _OVERLOADED.search(words):
@@ -107,17 +111,17 @@ def error_of(refusal: Refusal, request: pb.GenerateRequest) -> SobanError:
 
 
 def overflow(
-    request: pb.GenerateRequest, asked: re.Match[str] | int | None, room: re.Match[str] | int | None
+    request: pb.GenerateRequest, prompt: re.Match[str] | int | None, room: re.Match[str] | int | None
 ) -> ContextOverflow:
-    """With both counts, as far as they are known, so that a client can cut its text."""
-    tokens, context = _count(asked), _count(room)
-    known = {"input_tokens": tokens, "context_length": context}
+    """With the tokens of the prompt and of the context, as far as they are known, so that a client can cut its text."""
+    tokens, context = _count(prompt), _count(room)
     text = "prompt and answer do not fit the context of this model"
     if tokens and context:
-        text = f"{tokens} tokens are asked for, and the context of this model has {context}"
+        text = f"the prompt has {tokens} tokens, and with its answer it must fit {context}, the context of this model"
     elif context:
         text = f"{text}, which has {context} tokens"
-    metadata = {name: str(count) for name, count in known.items() if count}
+    counts = {"input_tokens": tokens, "context_length": context}
+    metadata = {name: str(count) for name, count in counts.items() if count}
     return ContextOverflow(text, field=text_field(request), metadata=metadata)
 
 
@@ -163,7 +167,7 @@ def _refused(refusal: Refusal, request: pb.GenerateRequest) -> SobanError:
         if "model" in words or "lora" in words or "adapter" in words:
             return NoReplica("the engine has no model or adapter of the configured name (engineModel, adapters)")
         return EngineLost("what answers at the engine's address is no engine of the configured kind")
-    if status in (405, 408):
+    if status in (405, 408, 499):
         return EngineLost(f"the engine failed with status {status}")
     if status == 413:
         return TextTooLong("the request is longer than the engine takes", field=text_field(request))

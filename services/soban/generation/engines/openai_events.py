@@ -30,7 +30,8 @@ _REASONS = {
 }
 # Said by vLLM and SGLang of an answer that the engine itself broke off: it is not whole.
 _BROKEN_OFF = ("abort", "error")
-_BROKEN = "\ufffd"
+_NUMBERED = "token_id:"
+_BROKEN = "\ufffd".encode()
 # `json.loads` looks for the encoding and for white space around: half of its time on an event.
 _decode = json.JSONDecoder().raw_decode
 
@@ -116,7 +117,7 @@ class Answer:
             calls = delta.get("tool_calls")
             text = text or delta.get("refusal")
         logprobs = choice.get("logprobs")
-        told = self._logprobs(logprobs, choice) if logprobs else None
+        told = self._logprobs(logprobs) if logprobs else None
         tokens = self._count(event, len(told) if told else 1 if text or thought or calls else 0)
         piece = self._piece
         piece.tokens += tokens
@@ -157,33 +158,31 @@ class Answer:
         if thought:
             usage.reasoning_tokens = thought
 
-    def _logprobs(self, told: Mapping[str, Any], choice: Mapping[str, Any]) -> list[pb.TokenLogprob]:
+    def _logprobs(self, told: Mapping[str, Any]) -> list[pb.TokenLogprob]:
         if "tokens" in told:
             return _old_logprobs(told, self._top_logprobs)
-        content = told.get("content") or ()
-        # vLLM's `return_token_ids`.
-        ids = choice.get("token_ids") or ()
-        known = ids if len(ids) == len(content) else [None] * len(content)
-        return [self._logprob(item, token) for item, token in zip(content, known, strict=True)]
+        return [self._logprob(item) for item in told.get("content") or ()]
 
-    def _logprob(self, item: Mapping[str, Any], token_id: int | None) -> pb.TokenLogprob:
-        told = _logprob(item, token_id)
+    def _logprob(self, item: Mapping[str, Any]) -> pb.TokenLogprob:
+        told = _logprob(item)
         if self._top_logprobs:
-            told.top.extend(_logprob(other, None) for other in item["top_logprobs"][: self._top_logprobs])
+            told.top.extend(_logprob(other) for other in item["top_logprobs"][: self._top_logprobs])
         return told
 
 
-def _logprob(item: Mapping[str, Any], token_id: int | None) -> pb.TokenLogprob:
+def _logprob(item: Mapping[str, Any]) -> pb.TokenLogprob:
     """llama.cpp sends the tokens of one character together, under the id and logprob of the last.
 
+    vLLM writes "token_id:42" for a token where `return_tokens_as_token_ids` asks it to, and its text into `bytes`.
     Bytes that are those of U+FFFD are not the token's own, and left out.
     """
-    token, raw = item["token"], item.get("bytes")
-    own = b"" if raw is None and _BROKEN in token else token.encode() if raw is None else bytes(raw)
-    told = pb.TokenLogprob(token=token, bytes=own, logprob=item["logprob"], token_id=item.get("id", token_id))
-    if _BROKEN.encode() in own:
-        told.bytes = b""
-    return told
+    token, token_id, raw = item["token"], item.get("id"), item.get("bytes")
+    own = token.encode() if raw is None else bytes(raw)
+    if token.startswith(_NUMBERED):
+        token_id, token = int(token.removeprefix(_NUMBERED)), own.decode(errors="replace")
+    if _BROKEN in own:
+        own = b""
+    return pb.TokenLogprob(token=token, bytes=own, logprob=item["logprob"], token_id=token_id)
 
 
 def _old_logprobs(told: Mapping[str, Any], most: int) -> list[pb.TokenLogprob]:
@@ -192,9 +191,9 @@ def _old_logprobs(told: Mapping[str, Any], most: int) -> list[pb.TokenLogprob]:
     tops = told.get("top_logprobs") or [None] * len(tokens)
     found = []
     for token, value, top in zip(tokens, told["token_logprobs"], tops, strict=True):
-        made = _logprob({"token": token, "logprob": value or 0.0}, None)
+        made = _logprob({"token": token, "logprob": value or 0.0})
         likely = sorted((top or {}).items(), key=lambda pair: -pair[1])[:most]
-        made.top.extend(_logprob({"token": other, "logprob": logprob}, None) for other, logprob in likely)
+        made.top.extend(_logprob({"token": other, "logprob": logprob}) for other, logprob in likely)
         found.append(made)
     return found
 

@@ -62,7 +62,7 @@ class Dialect:
     """Says the shape of the answer."""
     logit_bias: Callable[[Mapping[int, float]], Any] = logit_bias_object
     logprobs: Mapping[str, Any] = field(default_factory=dict)
-    """Part of every body that asks for log-probabilities."""
+    """Part of every body for a chat that asks for log-probabilities."""
     fewest_top_logprobs: int = 0
     """Below that many alternatives the engine gives no log-probabilities at all."""
     top_k_unlimited: int = 0
@@ -93,8 +93,6 @@ class Dialect:
             body["seed"] = seed % self.seeds
         if options.logit_bias:
             body["logit_bias"] = self.logit_bias(options.logit_bias)
-        if options.logprobs:
-            body |= self.logprobs
         if options.ignore_eos:
             body["ignore_eos"] = True
         return body
@@ -110,7 +108,8 @@ class Dialect:
         options = request.options
         body: dict[str, Any] = {"messages": [_message(message) for message in request.messages]}
         if options.logprobs:
-            body |= {"logprobs": True, "top_logprobs": max(self.fewest_top_logprobs, options.top_logprobs)}
+            most = max(self.fewest_top_logprobs, options.top_logprobs)
+            body |= {"logprobs": True, "top_logprobs": most, **self.logprobs}
         if options.continue_final_message:
             body |= self.continuation
         if options.template_arguments_json:

@@ -1,0 +1,134 @@
+"""Adapter to SGLang's server. Its words are those of python/sglang/srt/entrypoints (0.4.6 to 2026)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+import soban.v1 as pb
+from soban.generation.engine import Description, EngineRequest, Event, Feature, Reading
+from soban.generation.engines.context import EngineContext
+from soban.generation.engines.metrics import read_metrics
+from soban.generation.engines.openai_api import OpenAiApi
+from soban.generation.engines.openai_errors import error_of, number, refusal_of
+from soban.generation.engines.openai_request import OPENAI_OPTIONS, Dialect, response_format
+from soban.generation.engines.support import require_support
+from soban.runtime.errors import EngineLost, SobanError
+
+# Newer name first; old versions know only the second.
+_MODEL_INFO = ("/model_info", "/get_model_info")
+_SERVER_INFO = ("/server_info", "/get_server_info")
+
+
+def _shape(shape: pb.ResponseFormat) -> dict[str, Any]:
+    """For text completions, older versions take a schema as text only."""
+    kind = shape.WhichOneof("format")
+    if kind == "regex":
+        return {"regex": shape.regex}
+    if kind == "grammar":
+        return {"ebnf": shape.grammar}
+    if kind == "json_object":
+        return {**response_format(shape), "json_schema": '{"type": "object"}'}
+    if kind == "json_schema":
+        return {**response_format(shape), "json_schema": shape.json_schema}
+    return {}
+
+
+DIALECT = Dialect(
+    engine="sglang",
+    options={
+        **OPENAI_OPTIONS,
+        "top_k": "top_k",
+        "min_p": "min_p",
+        "repetition_penalty": "repetition_penalty",
+    },
+    # As for vLLM: tokens are then exact whenever an answer ends.
+    always={"stream_options": {"include_usage": True, "continuous_usage_stats": True}},
+    continuation={"continue_final_message": True},
+    shape=_shape,
+    top_k_unlimited=-1,
+    seeds=2**31,
+)
+
+
+class SgLang:
+    """Speaks with the SGLang server of `context`."""
+
+    support = frozenset(Feature)
+
+    def __init__(self, context: EngineContext) -> None:
+        self._http = context.http
+        self._api = OpenAiApi(context.http, DIALECT)
+        self._model = context.model
+        self._found = ""
+        self._context_length: int | None = None
+
+    def check(self, request: pb.GenerateRequest) -> None:
+        """As `Engine.check`."""
+        require_support(DIALECT.engine, self.support, request)
+        DIALECT.body(request, None)
+
+    async def generate(self, asked: EngineRequest) -> AsyncGenerator[Event, None]:
+        """As `Engine.generate`."""
+        model = self._model or self._found or await self._find()
+        beside: dict[str, Any] = {"lora_path": asked.adapter} if asked.adapter else {}
+        if asked.request.prompt and not asked.request.options.HasField("max_tokens"):
+            beside["max_tokens"] = await self._room(asked.request, model)
+        async with aclosing(self._api.generate(asked, model, beside)) as events:
+            async for event in events:
+                yield event
+
+    async def describe(self) -> Description:
+        """As `Engine.describe`."""
+        cards = await self._api.models()
+        bases = [card for card in cards if not card.parent]
+        self._found = bases[0].name if bases else ""
+        self._context_length = next((card.context_length for card in bases if card.context_length), None)
+        model, server = await self._first_of(_MODEL_INFO), await self._first_of(_SERVER_INFO)
+        names = [name for card in bases for name in (card.name, card.root)]
+        return Description(
+            models=tuple(name for name in dict.fromkeys([*names, str(model.get("model_path") or "")]) if name),
+            context_length=self._context_length,
+            slots=number(server.get("max_running_requests"), 0) or None,
+            adapters=tuple(card.name for card in cards if card.parent),
+            version=str(server.get("version") or ""),
+        )
+
+    async def healthy(self) -> bool:
+        """As `Engine.healthy`: SGLang has a token made for it, unless told otherwise."""
+        return await self._api.answers("/health")
+
+    async def read_load(self) -> Reading:
+        """As `Engine.read_load`; a server without `--enable-metrics` tells nothing."""
+        page = await self._api.text("/metrics")
+        return Reading() if page is None else read_metrics(DIALECT.engine, page)
+
+    async def load_adapter(self, name: str, path: str) -> None:
+        """As `Engine.load_adapter`; needs a server with `--enable-lora`."""
+        answered = await self._http.post("/load_lora_adapter", {"lora_name": name, "lora_path": path})
+        refusal = refusal_of(answered)
+        if answered.status != 200 and "already loaded" not in refusal.words:
+            raise error_of(refusal, pb.GenerateRequest())
+
+    async def _room(self, request: pb.GenerateRequest, model: str) -> int:
+        """What the context leaves for the answer to a raw prompt: unsaid it is 16, and more than that is refused."""
+        if self._context_length is None:
+            await self.describe()
+        if self._context_length is None:
+            raise EngineLost("the engine does not say how long its context is: give max_tokens")
+        told = (await self._api.post("/tokenize", {"model": model, "prompt": request.prompt})).json()
+        return max(1, self._context_length - number(told.get("count"), 0) - 1)
+
+    async def _first_of(self, paths: tuple[str, ...]) -> dict[str, Any]:
+        """What the first of these pages says that is there; nothing when none is."""
+        for path in paths:
+            try:
+                return await self._api.get(path)
+            except SobanError:
+                continue
+        return {}
+
+    async def _find(self) -> str:
+        self._found = await self._api.base_model()
+        return self._found

@@ -1,0 +1,110 @@
+"""Adapter to vLLM's OpenAI server. Its words are those of vllm/entrypoints/openai (0.6 to 2026)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+import soban.v1 as pb
+from soban.generation.engine import Description, EngineRequest, Event, Feature, Reading
+from soban.generation.engines.context import EngineContext
+from soban.generation.engines.metrics import read_metrics
+from soban.generation.engines.openai_api import OpenAiApi
+from soban.generation.engines.openai_errors import error_of, refusal_of
+from soban.generation.engines.openai_request import OPENAI_OPTIONS, Dialect, response_format
+from soban.generation.engines.support import not_built, require_support
+
+
+def _shape(shape: pb.ResponseFormat) -> dict[str, Any]:
+    """Regular expressions and grammars under both names: 0.10.2 brought the first, 0.12 took the second away.
+
+    A field that a version does not know it passes over, so that with one name alone some would answer in no shape.
+    """
+    kind = shape.WhichOneof("format")
+    if kind in ("regex", "grammar"):
+        text = getattr(shape, kind)
+        return {"structured_outputs": {kind: text}, f"guided_{kind}": text}
+    return response_format(shape)
+
+
+DIALECT = Dialect(
+    engine="vllm",
+    options={
+        **OPENAI_OPTIONS,
+        "top_k": "top_k",
+        "min_p": "min_p",
+        "repetition_penalty": "repetition_penalty",
+    },
+    # With its usage in each event, tokens that bring no text yet are counted when they do, and an answer that ends
+    # early has its exact usage.
+    always={"stream_options": {"include_usage": True, "continuous_usage_stats": True}},
+    # Unsaid it is 16.
+    completion={"max_tokens": None},
+    continuation={"continue_final_message": True, "add_generation_prompt": False},
+    shape=_shape,
+    logprobs={"return_tokens_as_token_ids": True},
+    top_k_unlimited=-1,
+)
+
+
+class Vllm:
+    """Speaks with the vLLM server of `context`."""
+
+    support = frozenset(Feature)
+
+    def __init__(self, context: EngineContext) -> None:
+        self._http = context.http
+        self._api = OpenAiApi(context.http, DIALECT)
+        self._model = context.model
+        self._found = ""
+
+    def check(self, request: pb.GenerateRequest) -> None:
+        """As `Engine.check`."""
+        require_support(DIALECT.engine, self.support, request)
+        DIALECT.body(request, None)
+
+    async def generate(self, asked: EngineRequest) -> AsyncGenerator[Event, None]:
+        """As `Engine.generate`. To vLLM an adapter is a model of its own name."""
+        model = asked.adapter or self._model or self._found or await self._find()
+        async with aclosing(self._api.generate(asked, model)) as events:
+            async for event in events:
+                yield event
+
+    async def describe(self) -> Description:
+        """As `Engine.describe`; how many sequences it works on at once (`--max-num-seqs`) it does not say."""
+        cards = await self._api.models()
+        bases = [card for card in cards if not card.parent]
+        self._found = bases[0].name if bases else ""
+        lengths = [card.context_length for card in bases if card.context_length is not None]
+        return Description(
+            models=tuple(dict.fromkeys(name for card in bases for name in (card.name, card.root) if name)),
+            context_length=min(lengths, default=None),
+            adapters=tuple(card.name for card in cards if card.parent),
+            version=str((await self._api.get("/version")).get("version") or ""),
+        )
+
+    async def healthy(self) -> bool:
+        """As `Engine.healthy`."""
+        return await self._api.answers("/health")
+
+    async def read_load(self) -> Reading:
+        """As `Engine.read_load`."""
+        page = await self._api.text("/metrics")
+        return Reading() if page is None else read_metrics(DIALECT.engine, page)
+
+    async def load_adapter(self, name: str, path: str) -> None:
+        """As `Engine.load_adapter`; vLLM has the way only with VLLM_ALLOW_RUNTIME_LORA_UPDATING=True."""
+        answered = await self._http.post("/v1/load_lora_adapter", {"lora_name": name, "lora_path": path})
+        if answered.status == 200:
+            return
+        refusal = refusal_of(answered)
+        if "already been loaded" in refusal.words:
+            return
+        if answered.status in (404, 405) and "model" not in refusal.words and name.lower() not in refusal.words:
+            raise not_built(DIALECT.engine, Feature.ADAPTER_LOADING, needs="VLLM_ALLOW_RUNTIME_LORA_UPDATING")
+        raise error_of(refusal, pb.GenerateRequest())
+
+    async def _find(self) -> str:
+        self._found = await self._api.base_model()
+        return self._found
