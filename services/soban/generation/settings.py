@@ -32,3 +32,7 @@ class GenerationSettings(ServerSettings):
     kv_cache_mib: Annotated[int, Field(ge=64)] = 1024
     """Memory for the contexts of an embedded engine, taken and cleared at its start (a second for each GiB or two).
     `contextLength` and `parallel` of its model are fitted into it."""
+    krw_per_usd: Annotated[float, Field(gt=0, le=1e9)] | None = None
+    """Won for a dollar. With it costs are told in both; without it in the currency of the model's price alone."""
+    metered_tenants: Annotated[int, Field(ge=0, le=10_000)] = 50
+    """Most tenants that have metrics of their own; those beyond are "other" together."""
