@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import soban.v1 as pb
 from soban.generation.engine import Description, Engine, EngineRequest, Feature, Finished
@@ -48,20 +48,19 @@ class Vetting:
     async def admit(self, replica: str, engine: Engine) -> Vetted:
         """Asks everything, adapters and a first request included. Raises Unfit."""
         try:
-            description, adapters = await self.check(replica, engine)
+            vetted = await self.check(replica, engine)
         except SobanError as err:
             raise Unfit(f"replica {replica} does not describe itself: {err.message}") from err
-        pause = await self._greet(replica, engine) if self._warm else None
-        return Vetted(description, adapters, pause)
+        return replace(vetted, pause=await self._greet(replica, engine)) if self._warm else vetted
 
-    async def check(self, replica: str, engine: Engine) -> tuple[Description, frozenset[str]]:
-        """What it is, and the adapters that it has now. Raises Unfit, and SobanError when the engine does not tell."""
+    async def check(self, replica: str, engine: Engine) -> Vetted:
+        """Asks without a first request. Raises Unfit, and SobanError when the engine does not tell."""
         description = await engine.describe()
         if self._identity is not None:
             wrong = self._identity.judge(replica, description.models, {*description.adapters, *self._adapters})
             if wrong:
                 raise Unfit(wrong)
-        return description, await self._load_adapters(replica, engine, description)
+        return Vetted(description, await self._load_adapters(replica, engine, description))
 
     def forget(self, replica: str) -> None:
         """It is away."""
