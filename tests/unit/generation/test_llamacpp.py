@@ -171,6 +171,24 @@ async def test_signs_of_life_keep_a_slow_stream(llama: FakeLlama) -> None:
         await slowly
 
 
+async def test_an_engine_that_lives_and_writes_nothing_is_given_up(llama: FakeLlama) -> None:
+    """Its server answers while its model hangs."""
+
+    async def ping() -> None:
+        while True:
+            await asyncio.sleep(0.02)
+            gate.release()
+
+    gate = asyncio.Semaphore(0)
+    llama.scripts = [streaming(*([recorded.PING] * 500), gate=gate)]
+    pinging = asyncio.create_task(ping())
+    async with llama.running() as url, open_session() as session:
+        engine = llama_cpp(EngineHttp(session, lambda: Endpoint(url), Pace(0.0, 1e9), silence=2.0, idle=0.2))
+        with pytest.raises(EngineLost, match="writes nothing"):
+            await events_of(engine)
+    pinging.cancel()
+
+
 async def test_the_engine_describes_its_model(engine: LlamaCpp) -> None:
     """Context of one sequence, slots, tools."""
     assert await engine.describe() == Description(models=("m",), context_length=2048, slots=4, tools=True)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from soban.generation.engine import EngineRequest, Finished, Piece
 from soban.generation.engines.http import Endpoint, EngineHttp, open_session
-from soban.generation.engines.pace import Pace
+from soban.generation.engines.pace import Pace, Patience
 from unit.generation import recorded
 from unit.generation.conftest import ask, llama_cpp
 from unit.generation.fake_llama import FakeLlama, streaming
@@ -33,7 +33,7 @@ async def test_streams_of_one_pace_wake_together(llama: FakeLlama) -> None:
         due = []
         async with session.post(f"{url}/v1/chat/completions") as response:
             for _ in range(2):
-                with pace.reading(response, 60.0) as reader:
+                with pace.reading(response, Patience(60.0, 60.0)) as reader:
                     reader.sent()
                     due.append(reader.due)
                 await asyncio.sleep(0.01)

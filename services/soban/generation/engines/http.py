@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from aiohttp import ClientConnectionError, ClientError, ClientResponse, ClientSession, ClientTimeout, TCPConnector
 
 from soban.generation.engine import Event, Finished, Piece, Started
-from soban.generation.engines.pace import Pace
+from soban.generation.engines.pace import Pace, Patience
 from soban.generation.engines.sse import EventTooLarge, SseParser
 from soban.runtime.errors import EngineLost, SobanError
 
@@ -92,16 +92,23 @@ def open_session() -> ClientSession:
 class EngineHttp:
     """`endpoint` is asked for each request, since an embedded engine moves when it restarts; it may raise NoReplica.
 
-    `silence` is how many seconds a request may stay without a byte in answer, signs of life included.
+    `silence` is how many seconds a request may stay without a byte in answer, signs of life included; `idle` is how many
+    it may stay without anything to show, with signs of life or not. Redirects are not
+    followed: a prompt goes where the configuration says and nowhere else.
     """
 
     def __init__(
-        self, session: ClientSession, endpoint: Callable[[], Endpoint], pace: Pace, silence: float = 60.0
+        self,
+        session: ClientSession,
+        endpoint: Callable[[], Endpoint],
+        pace: Pace,
+        silence: float = 60.0,
+        idle: float = 300.0,
     ) -> None:
         self._session = session
         self._endpoint = endpoint
         self._pace = pace
-        self._silence = silence
+        self._patience = Patience(silence, idle)
 
     async def stream(
         self, path: str, body: Mapping[str, Any], reply: Reply, refused: Refused
@@ -125,9 +132,9 @@ class EngineHttp:
 
     async def _accepted(self, endpoint: Endpoint, path: str, body: bytes, refused: Refused) -> ClientResponse:
         """The answer, of which nothing is read yet. Its headers come before the prompt is read, its error at once."""
-        async with asyncio.timeout(self._silence):
+        async with asyncio.timeout(self._patience.silence):
             response = await self._session.post(
-                endpoint.url + path, data=body, headers=endpoint.headers, timeout=_STREAMING
+                endpoint.url + path, data=body, headers=endpoint.headers, timeout=_STREAMING, allow_redirects=False
             )
             if response.status == 200:
                 return response
@@ -136,7 +143,7 @@ class EngineHttp:
 
     async def _events(self, response: ClientResponse, reply: Reply) -> AsyncGenerator[Event, None]:
         parser = SseParser()
-        with self._pace.reading(response, self._silence) as reader:
+        with self._pace.reading(response, self._patience) as reader:
             while not reply.ended and (received := await reader.read()):
                 for data in parser.feed(received):
                     reply.take(data)
@@ -153,7 +160,7 @@ class EngineHttp:
         endpoint = self._endpoint()
         with _engine_errors():
             async with self._session.request(
-                method, endpoint.url + path, data=body, headers=endpoint.headers, timeout=_ASKING
+                method, endpoint.url + path, data=body, headers=endpoint.headers, timeout=_ASKING, allow_redirects=False
             ) as response:
                 return Answered(response.status, await response.read(), response.headers)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from aiohttp import ClientConnectionError, ClientResponse
 
@@ -17,6 +18,16 @@ from soban.runtime.errors import EngineLost
 
 _LONGEST_REST = 0.25
 _LOOKS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds after which a stream is given up."""
+
+    silence: float
+    """Without a byte, signs of life included."""
+    idle: float
+    """Without anything to show, signs of life or not: a server may answer while its model hangs."""
 
 
 class Pace:
@@ -36,10 +47,10 @@ class Pace:
         return max(self.interval, min(_LONGEST_REST, self._streams / self._rate))
 
     @contextlib.contextmanager
-    def reading(self, response: ClientResponse, silence: float) -> Iterator[PacedReader]:
+    def reading(self, response: ClientResponse, patience: Patience) -> Iterator[PacedReader]:
         """A reader of the body of `response`, which counts as a stream until the end of the `with`."""
         self._streams += 1
-        reader = PacedReader(response, self, silence)
+        reader = PacedReader(response, self, patience)
         try:
             yield reader
         finally:
@@ -48,24 +59,23 @@ class Pace:
 
 
 class PacedReader:
-    """Reads a body; call `sent` after each delta.
+    """Reads a body; call `sent` after each delta. Raises EngineLost when patience is at its end."""
 
-    A body that stays silent for `silence` seconds raises EngineLost: engines send signs of life.
-    """
-
-    def __init__(self, response: ClientResponse, pace: Pace, silence: float) -> None:
+    def __init__(self, response: ClientResponse, pace: Pace, patience: Patience) -> None:
         self._response = response
         self._transport = response.connection.transport if response.connection else None
         self._pace = pace
-        self._silence = silence
+        self._patience = patience
+        self._look_seconds = min(patience.silence, patience.idle) / _LOOKS
         self._loop = asyncio.get_running_loop()
         self.due = 0.0
         """When the next read is, on the loop's clock."""
         self._crowded = False
         self._resting: asyncio.Future[None] | None = None
         self._listening_since: float | None = None
-        self._silent = False
-        self._watch = self._loop.call_later(silence / _LOOKS, self._look)
+        self._shown_at = self._loop.time()
+        self._given_up = ""
+        self._watch = self._loop.call_later(self._look_seconds, self._look)
         response.content.on_eof(self._wake)
 
     def sent(self) -> None:
@@ -74,9 +84,10 @@ class PacedReader:
         That is the next multiple of the rest on the loop's clock, so that streams of one pace wake together: messages
         that leave together cost every process on their way fewer wake-ups and system calls.
         """
+        self._shown_at = self._loop.time()
         rest = self._pace.rest()
         self._crowded = rest > self._pace.interval
-        self.due = (self._loop.time() // rest + 1) * rest if rest else 0.0
+        self.due = (self._shown_at // rest + 1) * rest if rest else 0.0
 
     async def read(self) -> bytes:
         """Everything that has come, at least one byte; empty at the end."""
@@ -87,8 +98,8 @@ class PacedReader:
         try:
             return await self._response.content.readany()
         except ClientConnectionError:
-            if self._silent:
-                raise EngineLost("the engine fell silent") from None
+            if self._given_up:
+                raise EngineLost(self._given_up) from None
             raise
         finally:
             self._listening_since = None
@@ -121,9 +132,14 @@ class PacedReader:
 
     def _look(self) -> None:
         """One timer looks after the whole stream; one for each read would cost more than the read."""
-        since = self._listening_since
-        if since is not None and self._loop.time() - since >= self._silence:
-            self._silent = True
-            self._response.close()
+        since, now = self._listening_since, self._loop.time()
+        if since is not None and now - since >= self._patience.silence:
+            self._give_up("the engine fell silent")
+        elif since is not None and now - self._shown_at >= self._patience.idle:
+            self._give_up("the engine lives and writes nothing")
         else:
-            self._watch = self._loop.call_later(self._silence / _LOOKS, self._look)
+            self._watch = self._loop.call_later(self._look_seconds, self._look)
+
+    def _give_up(self, why: str) -> None:
+        self._given_up = why
+        self._response.close()
