@@ -1,0 +1,1 @@
+"""Policies of choice on one trace: engines are simulated, the Chooser is the real one."""
