@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from wsgiref.simple_server import WSGIServer
 
@@ -15,7 +15,7 @@ from opentelemetry.sdk.metrics.export import MetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
-from soban.runtime.semconv import Histogram
+from soban.runtime.semconv import Histogram, Instrument
 from soban.runtime.settings import ServerSettings
 
 _logger = logging.getLogger(__name__)
@@ -75,6 +75,14 @@ class Telemetry:
         return self.meter.create_histogram(
             spec.name, spec.unit, spec.description, explicit_bucket_boundaries_advisory=spec.buckets
         )
+
+    def counter(self, spec: Instrument) -> metrics.Counter:
+        """A sum that only grows."""
+        return self.meter.create_counter(spec.name, spec.unit, spec.description)
+
+    def gauge(self, spec: Instrument, observe: Callable[[], Iterable[metrics.Observation]]) -> None:
+        """A number that `observe` tells when it is read, on an exporter's thread; what it leaves out is not there."""
+        self.meter.create_observable_gauge(spec.name, [lambda _: observe()], spec.unit, spec.description)
 
     async def shutdown(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109 - the bound is the point
         """Sends what is left and closes, for at most `timeout` seconds; a dead collector cannot hold up the exit."""
