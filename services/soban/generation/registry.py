@@ -95,11 +95,13 @@ class Registry:
         markers = Markers(header.control_tokens if header is not None else ())
         http = EngineHttp(session, replica.endpoint, self._pace, self._settings.engine_silence_seconds)
         engine = make_engine(config.engine, EngineContext(http, name, config))
+        admission = Admission(config.queue_limit, config.hold_seconds, lambda: f"no engine of {name} is ready")
+        admission.set_capacity(config.parallel)
         served = ServedModel(
             name,
             engine=engine,
             replica=replica,
-            admission=Admission(config.parallel, config.queue_limit),
+            admission=admission,
             return_seconds=self._settings.engine_return_seconds,
         )
         created = Timestamp()

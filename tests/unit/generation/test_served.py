@@ -23,6 +23,12 @@ TEXT = Piece("안녕하세요", tokens=2)
 LOST = EngineLost("the connection broke")
 
 
+def _admission(capacity: int, queue_limit: int) -> Admission:
+    admission = Admission(queue_limit, 1.0, lambda: "no engine is ready")
+    admission.set_capacity(capacity)
+    return admission
+
+
 class Model(ServedModel):
     """Started, with its warm-up over."""
 
@@ -31,7 +37,7 @@ class Model(ServedModel):
         engine, replica = FakeEngine(*plays), FakeReplica()
         first = engine.plays
         engine.plays = [[END]]
-        model = cls("ko", engine=engine, replica=replica, admission=Admission(parallel, queue), return_seconds=wait)
+        model = cls("ko", engine=engine, replica=replica, admission=_admission(parallel, queue), return_seconds=wait)
         model.engine, model.fake_replica = engine, replica
         await model.start()
         engine.plays = first
@@ -49,7 +55,7 @@ class Model(ServedModel):
 async def test_a_model_is_warmed_before_it_serves() -> None:
     """With one token through the chat template."""
     engine, replica = FakeEngine(), FakeReplica()
-    model = ServedModel("ko", engine=engine, replica=replica, admission=Admission(1, 1), return_seconds=1)
+    model = ServedModel("ko", engine=engine, replica=replica, admission=_admission(1, 1), return_seconds=1)
     await model.start()
     ((request, _),) = engine.asked
     assert request.messages
@@ -61,7 +67,7 @@ async def test_a_model_is_warmed_before_it_serves() -> None:
 async def test_a_failed_warm_up_does_not_keep_a_model_from_serving() -> None:
     """The log tells."""
     engine = FakeEngine([EngineOverloaded("busy")])
-    model = ServedModel("ko", engine=engine, replica=FakeReplica(), admission=Admission(1, 1), return_seconds=1)
+    model = ServedModel("ko", engine=engine, replica=FakeReplica(), admission=_admission(1, 1), return_seconds=1)
     await model.start()
     assert model.replica.ready
 
@@ -204,7 +210,7 @@ async def test_what_the_model_can_never_answer_is_refused_before_the_queue() -> 
     assert caught.value.field == "options.n"
     toolless = FakeEngine()
     toolless.description = Description(context_length=64, slots=1, tools=False)
-    plain = ServedModel("ko", engine=toolless, replica=FakeReplica(), admission=Admission(2, 2), return_seconds=1)
+    plain = ServedModel("ko", engine=toolless, replica=FakeReplica(), admission=_admission(2, 2), return_seconds=1)
     await plain.start()
     with pytest.raises(InvalidField) as caught:
         plain.check(ask(tools=[pb.Tool(name="t")]))
@@ -216,7 +222,7 @@ async def test_an_engine_that_does_not_describe_itself_is_asked_again_later() ->
     model = await Model.started()
     silent = FakeEngine()
     silent.description = EngineLost("no llama.cpp")
-    other = ServedModel("ko", engine=silent, replica=FakeReplica(), admission=Admission(2, 2), return_seconds=1)
+    other = ServedModel("ko", engine=silent, replica=FakeReplica(), admission=_admission(2, 2), return_seconds=1)
     await other.start()
     assert await other.description() is None
     silent.description = Description(context_length=64, slots=1, tools=False)

@@ -1,0 +1,42 @@
+"""How fast waiting requests get their turn, as measured, and what to tell those who cannot wait. Pure."""
+
+from __future__ import annotations
+
+_WEIGHT_OF_LAST = 0.1
+_SHORTEST_RETRY, _LONGEST_RETRY, _UNMEASURED_RETRY = 0.1, 60.0, 1.0
+_SPREAD = 0.25
+
+
+class DrainRate:
+    """The work that one sequence gets done in a second, from whole answers; about the last twenty count.
+
+    It is in the unit of the claims: whoever estimates all work twice as large gets the same times.
+    """
+
+    def __init__(self) -> None:
+        self._work: float | None = None
+        self._seconds = 0.0
+
+    def learn(self, work: float, sequences: int, seconds: float) -> None:
+        """An answer of `work` tokens was written by so many sequences side by side in `seconds`."""
+        if self._work is None:
+            self._work, self._seconds = work / sequences, seconds
+            return
+        self._work += _WEIGHT_OF_LAST * (work / sequences - self._work)
+        self._seconds += _WEIGHT_OF_LAST * (seconds - self._seconds)
+
+    def wait(self, ahead: float, sequences: int, capacity: int) -> float | None:
+        """Seconds until `ahead` tokens of work have gone in and `sequences` are free; None before the first measure."""
+        if self._work is None or not capacity:
+            return None
+        return (ahead / self._work + sequences) * self._seconds / capacity
+
+    def answer(self, work: float, sequences: int) -> float | None:
+        """Seconds that an answer takes; None before the first measure."""
+        return None if self._work is None else work / sequences / self._work * self._seconds
+
+
+def retry_after(seconds: float | None, chance: float) -> float:
+    """Seconds to tell a refused client: never less than expected, and up to a quarter more by `chance` (0 to 1)."""
+    wanted = _UNMEASURED_RETRY if seconds is None else seconds
+    return min(_LONGEST_RETRY, max(_SHORTEST_RETRY, wanted)) * (1 + _SPREAD * chance)
