@@ -47,8 +47,8 @@ _ROOM = re.compile(
     r"|`inputs` must have less than|`inputs` tokens \+ `max_new_tokens` must be|prompt is too long|input is too long"
     r"|reduce the length of the)[^\d]{0,24}(\d+)?"
 )
-# As in: 4000 in the messages; 7897 tokens from the input messages; you passed 5001 input tokens; the prompt (length 5000);
-# the input (5000 tokens).
+# As in: 4000 in the messages; 7897 tokens from the input messages; you passed 5001 input tokens; the prompt
+# (length 5000); the input (5000 tokens).
 _PROMPT = re.compile(
     r"(\d+) (?:tokens )?(?:in|from) the (?:input )?(?:messages|prompt)"
     r"|(?:passed|has|contains) (?:at least )?(\d+) (?:input )?tokens"
@@ -144,7 +144,7 @@ def _refusal(found: object, status: int, retry_after: float | None) -> Refusal:
         inner = {"message": inner, "type": outer.get("error_type", outer.get("type", ""))}
     code = inner.get("code") or inner.get("http_status_code") or outer.get("code")
     kind = " ".join(str(part) for part in (inner.get("type"), code) if isinstance(part, str) and part)
-    message = inner.get("message") or inner.get("detail") or ""
+    message = inner.get("message") or inner.get("detail") or inner.get("error_message") or ""
     return Refusal(status or number(code, 500), kind, str(message), inner, retry_after)
 
 

@@ -102,7 +102,7 @@ class Answer:
         return Finished(self._reason, self._usage)
 
     def _take(self, event: dict[str, Any]) -> None:
-        if "error" in event or event.get("object") == "error":
+        if event.get("error") or event.get("object") == "error":
             raise self._error(refusal_in(event), self._request)
         choices = event["choices"]
         if not choices or self._stops.found:
@@ -110,7 +110,7 @@ class Answer:
             return
         choice = choices[0]
         delta = choice.get("delta")
-        text = choice["text"] if delta is None else delta.get("content")
+        text = choice.get("text") if delta is None else delta.get("content")
         thought = calls = None
         if delta:
             thought = delta.get("reasoning_content") or delta.get("reasoning")

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
 import soban.v1 as pb
 from soban.generation.engine import Description, EngineRequest, Event, Feature, Reading
+from soban.generation.engines import openai_errors
 from soban.generation.engines.context import EngineContext
 from soban.generation.engines.metrics import read_metrics
 from soban.generation.engines.openai_api import OpenAiApi
-from soban.generation.engines.openai_errors import error_of, number, refusal_of
+from soban.generation.engines.openai_errors import Refusal, number, refusal_of
 from soban.generation.engines.openai_request import OPENAI_OPTIONS, Dialect, response_format
 from soban.generation.engines.support import require_support
-from soban.runtime.errors import EngineLost, SobanError
+from soban.runtime.errors import EngineLost, NoReplica, SobanError
 
 # Newer name first; old versions know only the second.
 _MODEL_INFO = ("/model_info", "/get_model_info")
@@ -52,6 +53,13 @@ DIALECT = Dialect(
 )
 
 
+def error_of(refusal: Refusal, request: pb.GenerateRequest) -> SobanError:
+    """As `ErrorOf`: an adapter that it does not have is a bad request to SGLang."""
+    if "lora adapter that has never been loaded" in refusal.words:
+        return NoReplica("the engine has not loaded this adapter")
+    return openai_errors.error_of(refusal, request)
+
+
 class SgLang:
     """Speaks with the SGLang server of `context`."""
 
@@ -59,7 +67,7 @@ class SgLang:
 
     def __init__(self, context: EngineContext) -> None:
         self._http = context.http
-        self._api = OpenAiApi(context.http, DIALECT)
+        self._api = OpenAiApi(context.http, DIALECT, error=error_of)
         self._model = context.model
         self._found = ""
         self._context_length: int | None = None
@@ -74,7 +82,7 @@ class SgLang:
         model = self._model or self._found or await self._find()
         beside: dict[str, Any] = {"lora_path": asked.adapter} if asked.adapter else {}
         if asked.request.prompt and not asked.request.options.HasField("max_tokens"):
-            beside["max_tokens"] = await self._room(asked.request, model)
+            beside["max_tokens"] = await self._room(asked.request.prompt, model)
         async with aclosing(self._api.generate(asked, model, beside)) as events:
             async for event in events:
                 yield event
@@ -90,7 +98,7 @@ class SgLang:
         return Description(
             models=tuple(name for name in dict.fromkeys([*names, str(model.get("model_path") or "")]) if name),
             context_length=self._context_length,
-            slots=number(server.get("max_running_requests"), 0) or None,
+            slots=_slots(server),
             adapters=tuple(card.name for card in cards if card.parent),
             version=str(server.get("version") or ""),
         )
@@ -111,14 +119,18 @@ class SgLang:
         if answered.status != 200 and "already loaded" not in refusal.words:
             raise error_of(refusal, pb.GenerateRequest())
 
-    async def _room(self, request: pb.GenerateRequest, model: str) -> int:
-        """What the context leaves for the answer to a raw prompt: unsaid it is 16, and more than that is refused."""
-        if self._context_length is None:
-            await self.describe()
-        if self._context_length is None:
-            raise EngineLost("the engine does not say how long its context is: give max_tokens")
-        told = (await self._api.post("/tokenize", {"model": model, "prompt": request.prompt})).json()
-        return max(1, self._context_length - number(told.get("count"), 0) - 1)
+    async def _room(self, prompt: str, model: str) -> int:
+        """What the context leaves for the answer to a raw prompt: unsaid it is 16 tokens, and more is refused."""
+        context = self._context_length or (await self.describe()).context_length
+        if context is None:
+            raise EngineLost("the engine does not say how long its context is")
+        return max(1, context - await self._tokens(prompt, model) - 1)
+
+    async def _tokens(self, prompt: str, model: str) -> int:
+        """Of a prompt; at most, where a version cannot count them: no token is shorter than a byte."""
+        answered = await self._http.post("/tokenize", {"model": model, "prompt": prompt})
+        counted = number(answered.json().get("count"), 0) if answered.status == 200 else 0
+        return counted or len(prompt.encode())
 
     async def _first_of(self, paths: tuple[str, ...]) -> dict[str, Any]:
         """What the first of these pages says that is there; nothing when none is."""
@@ -132,3 +144,10 @@ class SgLang:
     async def _find(self) -> str:
         self._found = await self._api.base_model()
         return self._found
+
+
+def _slots(server: Mapping[str, Any]) -> int | None:
+    """Sequences at once, over all ranks: what memory allows, where a version tells that, else what was configured."""
+    states = server.get("internal_states") or ()
+    told = [number(state.get("effective_max_running_requests_per_dp"), 0) for state in states]
+    return sum(told) or number(server.get("max_running_requests"), 0) or None

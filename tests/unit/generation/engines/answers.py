@@ -11,8 +11,9 @@ from typing import TypeVar
 import soban.v1 as pb
 from soban.generation.engine import Engine, EngineRequest, Event, Finished, Piece
 from soban.generation.engines.context import EngineContext
-from soban.generation.engines.http import Endpoint, EngineHttp, open_session
+from soban.generation.engines.http import Endpoint, EngineHttp, Reply, open_session
 from soban.generation.engines.pace import Pace
+from soban.generation.engines.sse import SseParser
 from soban.runtime.model_settings import ModelConfig
 from unit.generation.conftest import ask
 from unit.generation.cutting import pieces_of
@@ -64,3 +65,14 @@ def end_of(events: Sequence[Event]) -> Finished:
 def cut(stream: bytes, every: int) -> list[bytes]:
     """In parts of so many bytes, which cut characters in two and three."""
     return pieces_of(stream, range(every, len(stream), every))
+
+
+def read_through(answer: Reply, stream: bytes, cuts: Sequence[int]) -> tuple[str, Finished]:
+    """The text and the end of a stream that arrives cut at `cuts`, as the adapter reads it."""
+    parser, text = SseParser(), ""
+    for part in pieces_of(stream, cuts):
+        for data in parser.feed(part):
+            answer.take(data)
+        text += piece.text if (piece := answer.piece()) else ""
+    text += piece.text if (piece := answer.rest()) else ""
+    return text, answer.finished()

@@ -1,0 +1,428 @@
+"""The adapter to vLLM, against what its server writes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import soban.v1 as pb
+from soban.generation.engine import Description, EngineRequest, Event, Finished, Piece, Reading, Started, Usage
+from soban.generation.engines.openai_events import Answer
+from soban.generation.engines.vllm import Vllm
+from soban.runtime.errors import (
+    ContextOverflow,
+    EngineLost,
+    EngineOverloaded,
+    Internal,
+    InvalidField,
+    NoReplica,
+    NotBuilt,
+    SobanError,
+)
+from soban.runtime.model_settings import ModelConfig
+from unit.generation.conftest import ask, user
+from unit.generation.engines.answers import (
+    SYLLABLES,
+    adapter,
+    cut,
+    end_of,
+    events_of,
+    read_through,
+    text_of,
+    tokens_of,
+)
+from unit.generation.engines.fakes import vllm as fake
+from unit.generation.engines.fakes.playback import Playback, Script, refusal, stream
+
+CONFIG = ModelConfig(url=f"hf://{fake.MODEL}", engine="vllm", address="http://vllm:8000", adapters={"law": ""})
+
+
+@contextlib.asynccontextmanager
+async def vllm(server: Playback, model: str = "ko-2b", **given: Any) -> AsyncIterator[Vllm]:
+    async with adapter(Vllm, server, CONFIG, model=model, **given) as engine:
+        yield engine
+
+
+async def answer(script: Script, request: pb.GenerateRequest | None = None) -> list[Event]:
+    async with vllm(fake.fake_vllm(script)) as engine:
+        return await events_of(engine, request)
+
+
+async def body_of(request: pb.GenerateRequest, seed: int | None = None) -> dict[str, Any]:
+    """What the server is sent."""
+    server = fake.fake_vllm()
+    async with vllm(server) as engine:
+        engine.check(request)
+        await events_of(engine, request, seed)
+    return server.asked[0].body
+
+
+async def error_of(script: Script, request: pb.GenerateRequest | None = None) -> SobanError:
+    """What the caller gets."""
+    with pytest.raises(SobanError) as caught:
+        await answer(script, request)
+    return caught.value
+
+
+async def test_an_answer_begins_comes_in_pieces_and_ends() -> None:
+    """With usage of its own, the end token and the prompt's cached part counted."""
+    events = await answer(stream(fake.chat("안녕", "하세요", "!", cached=24)))
+    assert events[0] == Started()
+    assert text_of(events) == "안녕하세요!"
+    assert events[-1] == Finished(pb.FINISH_REASON_STOP, Usage(35, 4, 24))
+
+
+async def test_a_piece_comes_as_soon_as_its_token_and_tells_the_size_of_the_prompt_once() -> None:
+    """Usage is in every event."""
+    gate = asyncio.Semaphore(0)
+    server = fake.fake_vllm(stream(fake.ROLE, fake.delta("네", 1), fake.delta(".", 2), gate=gate, hang=True))
+    async with vllm(server) as engine, aclosing(engine.generate(EngineRequest(ask()))) as events:
+        gate.release()
+        assert await anext(events) == Started()
+        gate.release()
+        assert await anext(events) == Piece("네", tokens=1, input_tokens=35)
+        gate.release()
+        assert await anext(events) == Piece(".", tokens=1)
+
+
+async def test_tokens_without_text_are_counted_with_the_next_ones() -> None:
+    """vLLM holds half a syllable back, and writes nothing for it."""
+    script = stream(fake.ROLE + fake.delta("밥", 3) + fake.delta("을", 6, "length") + fake.usage(35, 6) + fake.DONE)
+    assert tokens_of(await answer(script)) == 6
+
+
+async def test_a_server_that_tells_usage_at_the_end_only() -> None:
+    """An event counts as a token until then."""
+    script = stream(fake.ROLE, fake.delta("밥", 0), fake.delta("을", 0, "stop"), fake.usage(35, 7), fake.DONE)
+    events = await answer(script)
+    assert tokens_of(events) == 2
+    assert end_of(events).usage == Usage(35, 7)
+
+
+async def test_a_prompt_goes_to_completions_without_a_limit_of_16_tokens() -> None:
+    """Which is what vLLM takes when nothing is said."""
+    server = fake.fake_vllm(stream(fake.completion(" 서울", "입니다")))
+    async with vllm(server) as engine:
+        events = await events_of(engine, pb.GenerateRequest(prompt="수도는"))
+    assert text_of(events) == " 서울입니다"
+    assert events[-1] == Finished(pb.FINISH_REASON_LENGTH, Usage(5, 2))
+    assert server.asked[0].path == "/v1/completions"
+    assert server.asked[0].body["max_tokens"] is None
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+async def test_reasoning_comes_apart_under_its_old_and_its_new_name(name: str) -> None:
+    """vLLM changed it in 2026."""
+    thought = fake.delta({name: "생각해 "}, 1) + fake.delta({name: "보면"}, 2)
+    events = await answer(stream(fake.ROLE + thought + fake.delta("네.", 3, "stop") + fake.DONE))
+    assert "".join(event.reasoning for event in events if isinstance(event, Piece)) == "생각해 보면"
+    assert text_of(events) == "네."
+    assert end_of(events).usage == Usage(35, 3, 0, 2)
+
+
+@pytest.mark.parametrize("reason", ["tool_calls", "stop"])
+async def test_tool_calls_come_in_pieces_and_end_as_such(reason: str) -> None:
+    """vLLM says "stop" of a call by name."""
+    events = await answer(stream(fake.tool_call(reason)))
+    calls = [call for event in events if isinstance(event, Piece) for call in event.tool_calls]
+    assert [(call.id, call.name) for call in calls if call.name] == [("chatcmpl-tool-0d1f", "weather")]
+    assert json.loads("".join(call.arguments for call in calls)) == {"city": "서울"}
+    assert end_of(events).reason == pb.FINISH_REASON_TOOL_CALLS
+
+
+async def test_logprobs_carry_ids_texts_and_own_bytes_only() -> None:
+    """Ids stand in place of the text, which is in the bytes; of half a syllable vLLM knows no bytes."""
+    told = fake.logprobs((42, " 서울", -0.25), (7, "�", -1.5))
+    script = stream(fake.ROLE + fake.delta(" 서울", 2, "stop", told) + fake.usage(35, 2) + fake.DONE)
+    events = await answer(script, ask(logprobs=True, top_logprobs=1))
+    first, second = (told for event in events if isinstance(event, Piece) for told in event.logprobs)
+    assert (first.token, first.token_id, first.bytes, first.logprob) == (" 서울", 42, " 서울".encode(), -0.25)
+    assert [(top.token, top.token_id) for top in first.top] == [(" 서울", 42)]
+    assert (second.token, second.token_id, second.bytes) == ("�", 7, b"")
+    assert (await body_of(ask(logprobs=True, top_logprobs=1)))["return_tokens_as_token_ids"] is True
+
+
+async def test_logprobs_of_a_completion_have_the_old_form() -> None:
+    """Lists of tokens, values and alternatives, the likeliest first."""
+    script = stream(fake.text(" 서울", 2, "stop", fake.OLD_LOGPROBS) + fake.DONE)
+    request = pb.GenerateRequest(prompt="수도는", options=pb.GenerationOptions(logprobs=True, top_logprobs=2))
+    first, second = (
+        told for event in await answer(script, request) if isinstance(event, Piece) for told in event.logprobs
+    )
+    assert (first.token, first.bytes, first.logprob, first.HasField("token_id")) == (
+        " 서울",
+        " 서울".encode(),
+        -0.25,
+        False,
+    )
+    assert [top.token for top in first.top] == [" 서울", " 부산"]
+    assert (second.bytes, list(second.top)) == (b"", [])
+    body = await body_of(request)
+    assert body["logprobs"] == 2
+    assert "return_tokens_as_token_ids" not in body
+
+
+async def test_the_request_is_written_in_its_words() -> None:
+    """Usage in each event; stop texts stay here."""
+    body = await body_of(
+        ask(
+            top_k=0,
+            min_p=0.05,
+            repetition_penalty=1.5,
+            temperature=0,
+            max_tokens=7,
+            stop=["\n"],
+            ignore_eos=True,
+            logit_bias={42: -100.0},
+            template_arguments_json='{"enable_thinking": false}',
+        ),
+        seed=-1,
+    )
+    assert body["model"] == "ko-2b"
+    assert body["stream_options"] == {"include_usage": True, "continuous_usage_stats": True}
+    assert (body["top_k"], body["repetition_penalty"], body["temperature"], body["max_tokens"]) == (-1, 1.5, 0.0, 7)
+    assert (body["ignore_eos"], body["logit_bias"], body["seed"]) == (True, {"42": -100.0}, 2**63 - 1)
+    assert body["chat_template_kwargs"] == {"enable_thinking": False}
+    assert body["min_p"] == pytest.approx(0.05)
+    assert not {"stop", "n", "add_generation_prompt"} & body.keys()
+
+
+@pytest.mark.parametrize(
+    ("shape", "sent"),
+    [
+        ({"regex": "[가-힣]+"}, {"structured_outputs": {"regex": "[가-힣]+"}, "guided_regex": "[가-힣]+"}),
+        ({"grammar": "root ::= x"}, {"structured_outputs": {"grammar": "root ::= x"}, "guided_grammar": "root ::= x"}),
+        ({"json_object": {}}, {"response_format": {"type": "json_object"}}),
+        (
+            {"json_schema": '{"type":"array"}'},
+            {
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"name": "answer", "schema": {"type": "array"}},
+                }
+            },
+        ),
+        ({"text": {}}, {}),
+    ],
+)
+async def test_shapes_hold_in_all_its_versions(shape: dict[str, Any], sent: dict[str, Any]) -> None:
+    """A version passes over what it does not know, so regular expressions go under both names."""
+    body = await body_of(ask(response_format=pb.ResponseFormat(**shape)))
+    names = {"structured_outputs", "guided_regex", "guided_grammar", "response_format"}
+    assert {name: body[name] for name in names & body.keys()} == sent
+
+
+async def test_the_last_message_is_continued() -> None:
+    """The template must not open another one."""
+    request = ask(continue_final_message=True)
+    request.messages.append(pb.Message(role=pb.ROLE_ASSISTANT, parts=[pb.ContentPart(text="서울은 ")]))
+    body = await body_of(request)
+    assert (body["continue_final_message"], body["add_generation_prompt"]) == (True, False)
+    assert body["messages"][-1] == {"role": "assistant", "content": "서울은 "}
+
+
+async def test_a_tool_is_chosen_by_name() -> None:
+    """All tools stay in the prompt."""
+    tools = [pb.Tool(name="weather"), pb.Tool(name="time")]
+    body = await body_of(ask(tools=tools, tool_choice=pb.ToolChoice(name="time"), parallel_tool_calls=False))
+    assert body["tool_choice"] == {"type": "function", "function": {"name": "time"}}
+    assert [tool["function"]["name"] for tool in body["tools"]] == ["weather", "time"]
+    assert body["parallel_tool_calls"] is False
+
+
+async def test_pictures_are_sent_by_address_or_whole() -> None:
+    """Bytes as a data: address."""
+    request = ask("이게 뭐야?")
+    request.messages[0].parts.append(pb.ContentPart(image=pb.Image(uri="https://example.org/cat.png", detail="low")))
+    request.messages[0].parts.append(pb.ContentPart(image=pb.Image(data=b"\x89PNG", media_type="image/png")))
+    assert (await body_of(request))["messages"][0]["content"] == [
+        {"type": "text", "text": "이게 뭐야?"},
+        {"type": "image_url", "image_url": {"url": "https://example.org/cat.png", "detail": "low"}},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw=="}},
+    ]
+
+
+async def test_an_adapter_is_a_model_of_its_own_name() -> None:
+    """In place of the base model's."""
+    server = fake.fake_vllm()
+    async with vllm(server) as engine, aclosing(engine.generate(EngineRequest(ask(), adapter="law"))) as events:
+        assert [event async for event in events]
+    assert server.asked[0].body["model"] == "law"
+
+
+async def test_without_a_configured_name_the_base_model_is_asked() -> None:
+    """Looked up once; never an adapter."""
+    server = fake.fake_vllm()
+    server.pages["/v1/models"] = fake.page(fake.models(fake.ADAPTER, fake.BASE))
+    async with vllm(server, model="") as engine:
+        await events_of(engine)
+        await events_of(engine)
+    assert [asked.body["model"] for asked in server.asked] == ["ko-2b"] * 2
+    assert server.looked.count("/v1/models") == 1
+
+
+TOOLS = ask(tools=[pb.Tool(name="t")])
+GRAMMAR = ask(response_format=pb.ResponseFormat(grammar="root ::= ("))
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "body", "kind", "field"),
+    [
+        (ask(), 400, fake.TOO_LONG, ContextOverflow, "messages"),
+        (pb.GenerateRequest(prompt="긴 글"), 400, fake.OLD_TOO_LONG, ContextOverflow, "prompt"),
+        (ask(), 400, fake.OLDEST_TOO_LONG, ContextOverflow, "messages"),
+        (ask(), 404, fake.NO_MODEL, NoReplica, None),
+        (ask(), 404, fake.NO_ROUTE, EngineLost, None),
+        (TOOLS, 400, fake.NO_TOOLS, InvalidField, "options.tools"),
+        (GRAMMAR, 400, fake.BAD_GRAMMAR, InvalidField, "options.response_format.grammar"),
+        (ask(), 400, fake.NO_IMAGES, InvalidField, "messages"),
+        (ask(), 401, fake.UNAUTHORIZED, Internal, None),
+        (ask(), 429, b"", EngineOverloaded, None),
+        (ask(), 503, fake.FULL, EngineOverloaded, None),
+        (ask(), 503, b"", EngineOverloaded, None),
+        (ask(), 500, fake.DEAD, EngineLost, None),
+        (ask(), 502, b"<html>Bad Gateway</html>", EngineLost, None),
+    ],
+)
+async def test_every_refusal_has_a_class_of_its_own(
+    request_: pb.GenerateRequest, status: int, body: bytes, kind: type[SobanError], field: str | None
+) -> None:
+    """Before the stream as a status, in it as an event: the class is the same."""
+    error = await error_of(refusal(status, body), request_)
+    assert (type(error), error.field) == (kind, field)
+    if b'"code"' in body:
+        inside = await error_of(stream(fake.error_event(body)), request_)
+        assert (type(inside), inside.field) == (kind, field)
+
+
+@pytest.mark.parametrize("body", [fake.TOO_LONG, fake.OLD_TOO_LONG, fake.OLDEST_TOO_LONG])
+async def test_a_context_overflow_tells_both_counts(body: bytes) -> None:
+    """In every wording that its versions had."""
+    error = await error_of(refusal(400, body))
+    assert error.metadata == {"input_tokens": "5001", "context_length": "4096"}
+
+
+async def test_overload_tells_when_to_come_again() -> None:
+    """By the header."""
+    assert (await error_of(refusal(429, b"", Retry_After="7"))).retry_after == 7.0
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        stream(cut=True),
+        stream(fake.ROLE, fake.delta("네", 1), cut=True),
+        stream(fake.ROLE, fake.delta("네", 1)),
+        stream(fake.ROLE, fake.delta("네", 1), fake.DONE),
+        stream(fake.ROLE, fake.delta("네", 1), fake.delta("", 1, "abort"), fake.DONE),
+        stream(fake.ROLE, fake.delta("네", 1), fake.error_event(fake.FAILED)),
+        stream(fake.ROLE, fake.delta("네", 1)[:-20]),
+    ],
+    ids=["no answer", "cut", "no end", "done only", "aborted", "error event", "half an event"],
+)
+async def test_an_engine_that_breaks_is_lost(script: Script) -> None:
+    """Never an answer that looks whole."""
+    assert type(await error_of(script)) is EngineLost
+
+
+async def test_closing_the_answer_closes_the_connection() -> None:
+    """vLLM then aborts the request."""
+    server = fake.fake_vllm(stream(fake.ROLE, fake.delta("네", 1), hang=True))
+    async with vllm(server) as engine:
+        async with aclosing(engine.generate(EngineRequest(ask()))) as events:
+            await anext(events)
+            await anext(events)
+        await asyncio.wait_for(server.closed.wait(), 5)
+
+
+async def test_a_stop_text_ends_the_work_with_exact_usage() -> None:
+    """Across events."""
+    server = fake.fake_vllm(stream(fake.ROLE, fake.delta("네.\n질", 3), fake.delta("문: 뭐", 5), hang=True))
+    async with vllm(server) as engine:
+        events = await events_of(engine, ask(stop=["\n질문:"]))
+        await asyncio.wait_for(server.closed.wait(), 5)
+    assert text_of(events) == "네."
+    assert end_of(events) == Finished(pb.FINISH_REASON_STOP, Usage(35, 5), "\n질문:")
+
+
+async def test_it_describes_its_model_and_adapters() -> None:
+    """By both names of the model."""
+    async with vllm(fake.fake_vllm()) as engine:
+        assert await engine.describe() == Description(
+            models=("ko-2b", fake.MODEL), context_length=4096, adapters=("law",), version="0.11.0"
+        )
+
+
+async def test_something_else_at_the_address_is_no_engine() -> None:
+    """It answers, but not like OpenAI."""
+    server = fake.fake_vllm()
+    server.pages["/v1/models"] = fake.page(b'{"hello":"world"}')
+    async with vllm(server) as engine:
+        with pytest.raises(EngineLost, match="list its models"):
+            await engine.describe()
+
+
+async def test_health_and_load() -> None:
+    """A dead engine core answers 503; a page that is not there tells nothing."""
+    server = fake.fake_vllm()
+    async with vllm(server) as engine:
+        assert await engine.healthy()
+        assert await engine.read_load() == Reading(running=3, waiting=2, kv_cache_use=0.25)
+        server.pages["/health"] = fake.page(status=503)
+        server.pages["/metrics"] = fake.page(fake.NO_ROUTE, 404)
+        assert not await engine.healthy()
+        assert await engine.read_load() == Reading()
+
+
+@pytest.mark.parametrize("script", [refusal(200, b"Success"), refusal(400, fake.LOADED_ALREADY)])
+async def test_adapters_are_loaded_while_it_runs(script: Script) -> None:
+    """One that is there already is fine."""
+    server = fake.fake_vllm(script)
+    async with vllm(server) as engine:
+        await engine.load_adapter("law", "/adapters/law")
+    assert server.asked[0].path == "/v1/load_lora_adapter"
+    assert server.asked[0].body == {"lora_name": "law", "lora_path": "/adapters/law"}
+
+
+@pytest.mark.parametrize(
+    ("script", "error"), [(refusal(404, fake.NO_ROUTE), NotBuilt), (refusal(404, fake.NO_ADAPTER), NoReplica)]
+)
+async def test_an_adapter_that_cannot_be_loaded(script: Script, error: type[SobanError]) -> None:
+    """The server does not allow it, or there is none at the path."""
+    async with vllm(fake.fake_vllm(script)) as engine:
+        with pytest.raises(error):
+            await engine.load_adapter("law", "/adapters/law")
+
+
+@given(
+    st.lists(st.text(st.sampled_from(SYLLABLES + "각밥🍚 .ᄒ"), min_size=1), min_size=1), st.lists(st.integers(0, 5000))
+)
+def test_hangul_is_whole_wherever_bytes_are_cut(texts: list[str], cuts: list[int]) -> None:
+    """Chats and completions; jamo and emoji, too."""
+    for whole in (fake.chat(*texts), fake.completion(*texts)):
+        text, end = read_through(Answer(ask()), whole, cuts)
+        assert text == "".join(texts)
+        assert end.usage.output_tokens in (len(texts), len(texts) + 1)
+
+
+async def test_all_syllables_come_through() -> None:
+    """Each as a token, in packets that cut most of them in two or three; the end token may count with the last."""
+    events = await answer(stream(*cut(fake.chat(*SYLLABLES), 1021)))
+    assert text_of(events) == SYLLABLES
+    assert tokens_of(events) in (11_172, 11_173)
+
+
+async def test_requests_with_everything_pass_the_check() -> None:
+    """There is nothing in the contract that vLLM cannot do."""
+    async with vllm(fake.fake_vllm()) as engine:
+        request = ask(logprobs=True, logit_bias={1: 1.0}, min_p=0.1, top_k=3, ignore_eos=True)
+        request.messages.append(user("또?"))
+        engine.check(request)
