@@ -13,7 +13,7 @@ from soban.runtime.server import run, serve
 async def main() -> None:
     """Settings, collaborators, serve."""
     config, settings, telemetry = boot("gateway", GatewaySettings)
-    gateway = Gateway(settings, settings.upstreams.beside(config.services), config.models, telemetry)
+    gateway = Gateway(settings, settings.upstreams.beside(config.services), config.names.policies(), telemetry)
     await serve(gateway, settings, telemetry)
 
 

@@ -2,43 +2,57 @@
 
 from __future__ import annotations
 
-import hmac
 import logging
-import secrets
 from collections.abc import Collection
 
 import soban.v1 as pb
+from soban.gateway.callers import Callers
+from soban.gateway.pseudonyms import Pseudonyms
 from soban.gateway.stopwatch import Stopwatch
 from soban.runtime.context import Call
 
 _logger = logging.getLogger("soban.usage")
 
-_USER_BYTES = 8
-
 
 class Accounts:
-    """Writes one line a chat: who asked, with which labels, and how much it was.
+    """Writes one line a chat: who asked, with which labels, how much it was and what it cost.
 
-    `user` is written as 16 hexadecimal digits of HMAC-SHA256 under `salt`; without one, under a random salt of this
-    process. Of the labels only those whose keys are in `labels` are written.
+    `user` is written as its pseudonym. Of the labels only those whose keys are in `labels` are written, and the
+    tenant's.
     """
 
-    def __init__(self, labels: Collection[str], salt: str) -> None:
+    def __init__(self, labels: Collection[str], callers: Callers, pseudonyms: Pseudonyms) -> None:
         self._labels = frozenset(labels)
-        self._salt = salt.encode() or secrets.token_bytes(16)
+        self._callers = callers
+        self._pseudonyms = pseudonyms
 
     def write(self, chat: pb.ChatRequest, call: Call, watch: Stopwatch, error: str) -> None:
         """`error` is the reason that the chat ended with, or empty."""
+        told = watch.told
         fields = {
             "request_id": call.request_id,
             "model": watch.model or None,
-            "user": self._pseudonym(chat.user),
+            "requested_model": watch.asked_model if watch.asked_model != watch.model else None,
+            "tenant": self._callers.tenant(chat) or None,
+            "user": self._pseudonyms.of(chat.user) or None,
             "labels": {key: value for key, value in chat.labels.items() if key in self._labels} or None,
-            "input_tokens": watch.usage.input_tokens,
-            "output_tokens": watch.usage.output_tokens,
+            "input_tokens": told.usage.input_tokens,
+            "output_tokens": told.usage.output_tokens,
+            "cached_input_tokens": told.usage.cached_input_tokens or None,
+            **_cost(told),
+            "resumes": told.resumes or None,
             "reason": error or None,
         }
         _logger.info("chat", extra=fields)
 
-    def _pseudonym(self, user: str) -> str | None:
-        return hmac.digest(self._salt, user.encode(), "sha256")[:_USER_BYTES].hex() if user else None
+
+def _cost(told: pb.GenerationSummary) -> dict[str, float | None]:
+    """Millionths of won and dollars, and the seconds of an engine; nothing where there is no price."""
+    if not told.HasField("cost"):
+        return {}
+    cost = told.cost
+    return {
+        "krw_micros": cost.krw_micros or None,
+        "usd_micros": cost.usd_micros or None,
+        "engine_seconds": round(cost.engine_seconds, 6),
+    }

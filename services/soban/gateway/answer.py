@@ -26,6 +26,8 @@ class Choice:
         """Of the lanes that have ended, by lane number."""
         self.ended = False
         """Nothing more of it goes out."""
+        self.resumed = False
+        """It was continued on another replica, which the next piece that goes out has to tell."""
 
 
 class Answer:
@@ -36,10 +38,10 @@ class Answer:
         wants_logprobs = chat.options.logprobs
         self._choices = [Choice(index, LogprobLedger() if wants_logprobs else None) for index in range(count)]
         self._lanes = Lanes(count, frozenset(tool.name for tool in chat.options.tools))
-        self.written_tokens = 0
-        """Tokens of the model so far, held text included."""
-        self.summary: pb.GenerationSummary | None = None
-        """Generation's own, once it has come."""
+        self._summary: pb.GenerationSummary | None = None
+        self._input_tokens = 0
+        self._written_tokens = 0
+        self._resumes = 0
 
     @property
     def open(self) -> bool:
@@ -50,6 +52,16 @@ class Answer:
     def stopped(self) -> bool:
         """Whether safety has ended every choice that generation still writes, so that it can be cancelled."""
         return not self.open and any(choice.finish is None for choice in self._choices)
+
+    def told(self) -> pb.GenerationSummary:
+        """Generation's own summary. Before it has come, and for good when safety stopped it, what the deltas told.
+
+        Tokens whose text is held back count, too; those of the prompt only where the engine told them by then.
+        """
+        if self._summary is not None:
+            return self._summary
+        usage = pb.Usage(input_tokens=self._input_tokens, output_tokens=self._written_tokens)
+        return pb.GenerationSummary(usage=usage, resumes=self._resumes)
 
     def texts(self) -> list[str]:
         """The answers as delivered so far."""
@@ -66,7 +78,7 @@ class Answer:
         if event.HasField("finish"):
             return self._end(event.finish)
         if event.HasField("summary"):
-            self.summary = event.summary
+            self._summary = event.summary
         return ()
 
     def released(self, response: pb.FilterResponse) -> Sequence[Event]:
@@ -81,8 +93,12 @@ class Answer:
         return events
 
     def _write(self, delta: pb.GenerationDelta) -> list[pb.FilterRequest]:
-        self.written_tokens += delta.tokens
         choice = self._choices[delta.index]
+        self._written_tokens += delta.tokens
+        self._input_tokens = self._input_tokens or delta.input_tokens
+        if delta.resumed:
+            choice.resumed = True
+            self._resumes += 1
         if choice.ended:
             return []
         pieces = []
@@ -106,6 +122,8 @@ class Answer:
 
     def _delta(self, choice: Choice, lane: Lane, text: str) -> Event:
         delta = lane.delta(text)
+        if choice.resumed:
+            delta.resumed, choice.resumed = True, False
         if lane.number == choice.index:
             choice.delivered.append(text)
             if choice.ledger is not None:

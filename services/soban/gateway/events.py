@@ -36,21 +36,15 @@ class Announcer:
         for index in range(choice_count(chat)):
             yield Event(finish=pb.ChatFinish(index=index, finish_reason=pb.FINISH_REASON_SAFETY))
         usage = pb.Usage(input_eojeol=input_eojeol(chat))
-        watch.used(usage)
         yield Event(summary=pb.ChatSummary(usage=usage, verdicts=[verdict], timings=watch.timings(pb.Timings())))
 
     def summary(self, chat: pb.ChatRequest, verdict: pb.Verdict, answer: Answer, watch: Stopwatch) -> Event:
-        """Last. `verdict` is the one on the input.
-
-        Without generation's own summary, since safety stopped it, output tokens are those of the deltas that came, and
-        input tokens are not known.
-        """
-        told = answer.summary or pb.GenerationSummary(usage=pb.Usage(output_tokens=answer.written_tokens))
+        """Last. `verdict` is the one on the input."""
+        told = answer.told()
         usage = pb.Usage()
         usage.CopyFrom(told.usage)
         usage.input_eojeol = input_eojeol(chat)
         usage.output_eojeol = sum(len(text.split()) for text in answer.texts())
-        watch.used(usage)
         summary = pb.ChatSummary(
             usage=usage,
             verdicts=[verdict, *answer.verdicts()],

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 
 import soban.v1 as pb
 from soban.gateway.answer import Answer
+from soban.gateway.callers import Callers
 from soban.gateway.events import Announcer
 from soban.gateway.metering import Meter
 from soban.gateway.policies import Policies
@@ -30,6 +31,7 @@ class ChatFlow:
         models: ServedModels,
         validator: Validator,
         policies: Policies,
+        callers: Callers,
         announcer: Announcer,
         meter: Meter,
     ) -> None:
@@ -38,6 +40,7 @@ class ChatFlow:
         self._models = models
         self._validator = validator
         self._policies = policies
+        self._callers = callers
         self._announcer = announcer
         self._meter = meter
 
@@ -59,7 +62,7 @@ class ChatFlow:
                     yield event
                 return
 
-            asked = to_generate(chat, checked)
+            asked = to_generate(chat, checked, self._callers)
             generating = self._generation.stream(asked, call)
             cancelled_at_exit.callback(generating.cancel)
             # Opened while the engine reads the prompt; opened beside the check it would hold that up by 0.4 ms.
@@ -69,6 +72,7 @@ class ChatFlow:
             model = await self._model_of(generating)
 
             answer = Answer(chat)
+            watch.counts(answer.told)
             pump = Pump(generating, filtering, answer)
             cancelled_at_exit.callback(pump.cancel)
             yield self._announcer.start(model, watch)

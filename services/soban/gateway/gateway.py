@@ -10,19 +10,20 @@ import grpc
 
 import soban.v1 as pb
 from soban.gateway.accounting import Accounts
+from soban.gateway.callers import Callers
 from soban.gateway.events import Announcer
 from soban.gateway.flow import ChatFlow
 from soban.gateway.metering import Meter
 from soban.gateway.openai.app import OpenAIApi
 from soban.gateway.openai.http_side import HttpSide
 from soban.gateway.policies import Policies
+from soban.gateway.pseudonyms import Pseudonyms
 from soban.gateway.served_models import ServedModels
 from soban.gateway.servicer import ChatServicer
 from soban.gateway.settings import GatewaySettings, Upstreams
 from soban.gateway.upstream import GenerationClient, SafetyClient, until_serving
 from soban.gateway.validation import Validator
 from soban.runtime.channels import open_channel
-from soban.runtime.model_settings import ModelConfig
 from soban.runtime.telemetry import Telemetry
 
 CHAT_SERVICE = "soban.v1.ChatService"
@@ -33,7 +34,8 @@ GENERATION_SERVICE = "soban.v1.GenerationService"
 class Gateway:
     """Ready once safety and generation have served once; from then on it answers for itself alone.
 
-    So it does not flap with what is behind it: a request that meets a service down ends UNAVAILABLE.
+    So it does not flap with what is behind it: a request that meets a service down ends UNAVAILABLE. `policies` is the
+    safety policy of each name that clients may send as model, None for the default.
     """
 
     service_names: Sequence[str] = (CHAT_SERVICE,)
@@ -42,7 +44,7 @@ class Gateway:
         self,
         settings: GatewaySettings,
         upstreams: Upstreams,
-        models: Mapping[str, ModelConfig],
+        policies: Mapping[str, str | None],
         telemetry: Telemetry,
     ) -> None:
         self._channels = {
@@ -51,17 +53,20 @@ class Gateway:
         }
         safety = SafetyClient(self._channels[SAFETY_SERVICE], settings.check_seconds)
         generation = GenerationClient(self._channels[GENERATION_SERVICE])
-        policies = Policies(settings.default_policy, models, settings.client_policies)
+        chosen = Policies(settings.default_policy, policies, settings.client_policies)
+        pseudonyms = Pseudonyms(settings.log_user_salt)
+        callers = Callers(settings.tenant_label, pseudonyms)
         self._flow = ChatFlow(
             safety=safety,
             generation=generation,
-            models=ServedModels(models, generation),
+            models=ServedModels(policies, generation),
             validator=Validator(settings.max_text_bytes),
-            policies=policies,
+            policies=chosen,
+            callers=callers,
             announcer=Announcer(settings.ai_notice),
-            meter=Meter(telemetry, Accounts(settings.log_labels, settings.log_user_salt)),
+            meter=Meter(telemetry, Accounts(settings.log_labels, callers, pseudonyms)),
         )
-        api = OpenAIApi(self._flow, safety, generation, policies)
+        api = OpenAIApi(self._flow, safety, generation, chosen)
         self._http = HttpSide(api, settings, telemetry)
 
     @property

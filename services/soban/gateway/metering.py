@@ -55,20 +55,21 @@ class Meter:
             attributes[semconv.GEN_AI_RESPONSE_MODEL] = watch.model
         if watch.first_piece is not None:
             self._first_pieces.record(watch.first_piece, attributes)
-        for kind, tokens in (("input", watch.usage.input_tokens), ("output", watch.usage.output_tokens)):
+        usage = watch.told.usage
+        for kind, tokens in (("input", usage.input_tokens), ("output", usage.output_tokens)):
             if tokens:
                 self._tokens.record(tokens, {**attributes, semconv.GEN_AI_TOKEN_TYPE: kind})
-        _describe(trace.get_current_span(), watch, attributes)
+        _describe(trace.get_current_span(), watch, usage, attributes)
         if error:
             attributes[semconv.ERROR_TYPE] = error
         self._durations.record(watch.seconds(), attributes)
 
 
-def _describe(span: trace.Span, watch: Stopwatch, attributes: dict[str, str]) -> None:
+def _describe(span: trace.Span, watch: Stopwatch, usage: pb.Usage, attributes: dict[str, str]) -> None:
     if not span.is_recording():
         return
     span.set_attributes(dict(attributes))
     if watch.asked_model:
         span.set_attribute(semconv.GEN_AI_REQUEST_MODEL, watch.asked_model)
-    span.set_attribute(semconv.GEN_AI_USAGE_INPUT_TOKENS, watch.usage.input_tokens)
-    span.set_attribute(semconv.GEN_AI_USAGE_OUTPUT_TOKENS, watch.usage.output_tokens)
+    span.set_attribute(semconv.GEN_AI_USAGE_INPUT_TOKENS, usage.input_tokens)
+    span.set_attribute(semconv.GEN_AI_USAGE_OUTPUT_TOKENS, usage.output_tokens)

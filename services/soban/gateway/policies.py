@@ -6,15 +6,17 @@ from collections.abc import Collection, Mapping
 
 import soban.v1 as pb
 from soban.runtime.errors import PolicyForbidden
-from soban.runtime.model_settings import ModelConfig
 
 
 class Policies:
-    """The model's, else the default; a request may name that one, or one of those that the operator opened."""
+    """The model's, else the default; a request may name that one, or one of those that the operator opened.
 
-    def __init__(self, default: str, models: Mapping[str, ModelConfig], open_to_clients: Collection[str]) -> None:
+    `own` is the policy of each model, profile and route; None where the default applies.
+    """
+
+    def __init__(self, default: str, own: Mapping[str, str | None], open_to_clients: Collection[str]) -> None:
         self._default = default
-        self._of_model = {name: model.safety_policy for name, model in models.items() if model.safety_policy}
+        self._of_model = {name: policy for name, policy in own.items() if policy}
         self._open = frozenset(open_to_clients)
 
     def of_chat(self, chat: pb.ChatRequest) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import soban.v1 as pb
+from soban.gateway.callers import Callers
 
 
 def to_check(chat: pb.ChatRequest, policy: str) -> pb.CheckRequest:
@@ -22,10 +23,16 @@ def to_check(chat: pb.ChatRequest, policy: str) -> pb.CheckRequest:
     return check
 
 
-def to_generate(chat: pb.ChatRequest, checked: pb.CheckResponse) -> pb.GenerateRequest:
+def to_generate(chat: pb.ChatRequest, checked: pb.CheckResponse, callers: Callers) -> pb.GenerateRequest:
     """What the model is asked: the input, masked where the policy says so."""
     masked = checked.verdict.action == pb.ACTION_MASK
-    generate = pb.GenerateRequest(model=chat.model, options=chat.options, session=chat.session, priority=chat.priority)
+    generate = pb.GenerateRequest(
+        model=chat.model,
+        options=chat.options,
+        session=callers.session(chat),
+        priority=chat.priority,
+        tenant=callers.tenant(chat),
+    )
     if chat.messages:
         generate.messages.extend(checked.masked_messages if masked else chat.messages)
     else:

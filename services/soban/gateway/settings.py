@@ -50,7 +50,10 @@ class GatewaySettings(ServerSettings):
     """Most UTF-8 bytes of all texts of one request, about three times a context of 128k tokens in Korean."""
     check_seconds: Seconds = 10.0
     """Longest wait for the judgement of the input; after it the request ends UNAVAILABLE."""
+    tenant_label: Annotated[str, Field(max_length=64)] = ""
+    """Key of the request label that names the tenant, for queueing fairly and for charging; empty means one tenant."""
     log_labels: tuple[str, ...] = ()
     """Keys of the labels that the log line of a chat shows; others stay out of the log."""
     log_user_salt: str = ""
-    """Key under which that line hashes `user`; empty means a random one, new with each start of a process."""
+    """Key under which that line hashes `user`, and a request without a session finds its user's caches; empty means a
+    random one, new with each start of a process. Several gateways need the same."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import soban.v1 as pb
 
@@ -18,7 +19,7 @@ class Stopwatch:
         """The model that the request names, once it is known to exist: strangers cannot name series, spans or lines."""
         self.model = ""
         """The model that answers, once known."""
-        self.usage = pb.Usage()
+        self._told: Callable[[], pb.GenerationSummary] = pb.GenerationSummary
 
     def input_checked(self) -> None:
         """The judgement of the input is there."""
@@ -29,9 +30,14 @@ class Stopwatch:
         if self._first_piece is None and event.HasField("delta"):
             self._first_piece = self.seconds()
 
-    def used(self, usage: pb.Usage) -> None:
-        """All has been counted."""
-        self.usage = usage
+    def counts(self, told: Callable[[], pb.GenerationSummary]) -> None:
+        """Generation has begun; `told` is what it used so far."""
+        self._told = told
+
+    @property
+    def told(self) -> pb.GenerationSummary:
+        """What generation used, also of an answer that was cut off."""
+        return self._told()
 
     @property
     def first_piece(self) -> float | None:

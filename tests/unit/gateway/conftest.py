@@ -14,7 +14,6 @@ import pytest
 import soban.v1 as pb
 from soban.gateway.gateway import Gateway
 from soban.gateway.settings import GatewaySettings, Upstreams
-from soban.runtime.model_settings import ModelConfig
 from soban.runtime.server import RunningServer, running
 from soban.runtime.settings import ServerSettings
 from soban.runtime.telemetry import Telemetry
@@ -64,13 +63,9 @@ async def running_stack(telemetry: Telemetry | None = None, **settings: Any) -> 
         two = await stack.enter_async_context(running(far_generation, QUIET, grace=0))
         settings.setdefault("client_policies", ("lenient", "strict"))
         own = GatewaySettings(port=0, http_port=0, metrics_port=0, **settings)
-        models = {
-            "ko-strict": ModelConfig(url="m.gguf", safety_policy="strict"),
-            "m": ModelConfig(url="m.gguf"),
-            "soban-demo": ModelConfig(url="m.gguf"),
-        }
+        policies = {"ko-strict": "strict", "m": None, "soban-demo": None}
         made = telemetry or Telemetry.noop()
-        gateway = Gateway(own, Upstreams(safety=one.target, generation=two.target), models, made)
+        gateway = Gateway(own, Upstreams(safety=one.target, generation=two.target), policies, made)
         server = await stack.enter_async_context(running(gateway, own, made, grace=0))
         channel = await stack.enter_async_context(grpc.aio.insecure_channel(server.target))
         http = await stack.enter_async_context(aiohttp.ClientSession())

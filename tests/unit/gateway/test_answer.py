@@ -68,7 +68,19 @@ def test_tokens_are_counted_also_when_their_text_is_held_or_blocked() -> None:
     answer = Answer(say("응"))
     for sign in f"좋아 {SWEARING} 더":
         answer.written(piece(sign))
-    assert answer.written_tokens == 7
-    assert answer.summary is None
+    assert answer.told().usage.output_tokens == 7
+    assert not answer.told().HasField("timings")
     answer.written(summary())
-    assert answer.summary.usage.output_tokens == 7
+    assert answer.told().HasField("timings")
+
+
+def test_the_first_piece_after_a_continuation_says_so() -> None:
+    """Once for each, with text that the filter still held; one that brings nothing leaves it to the next."""
+    answer, lanes = Answer(say("세어 봐")), {}
+    out: list[tuple[str, bool]] = []
+    for text, resumed in (("하나 ", False), ("둘 씨", True), ("", True), ("앗 ", False), ("넷", False)):
+        for request in answer.written(piece(text, resumed=resumed)):
+            for response in respond(request, lanes):
+                out.extend((event.delta.text, event.delta.resumed) for event in answer.released(response))
+    assert out == [("하나 ", False), ("둘 ", True), ("씨앗 ", True), ("넷", False)]
+    assert answer.told().resumes == 2

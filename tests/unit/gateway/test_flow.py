@@ -93,6 +93,37 @@ async def test_swearing_in_the_middle_of_a_stream_stops_it_before_it_leaves(stac
     assert told.usage.output_tokens == 3
 
 
+async def test_what_safety_stopped_still_has_its_tokens_and_resumes(stack: Stack) -> None:
+    """Generation's own summary never comes; the first delta told the size of the prompt."""
+    texts = [
+        start(),
+        piece("그건 ", input_tokens=42),
+        piece("씨", resumed=True),
+        piece("발 "),
+        30.0,
+        finish(),
+        summary(),
+    ]
+    stack.generation.script = playing(texts)
+    told = (await stack.stream(say("욕해 봐")))[-1].summary
+    assert (told.usage.input_tokens, told.usage.output_tokens, told.resumes) == (42, 3, 1)
+    assert not told.HasField("cost")
+
+
+async def test_a_continuation_concerns_its_own_choice_and_any_of_its_texts(stack: Stack) -> None:
+    script = [
+        start(),
+        piece("가", 0),
+        piece("", 1, resumed=True),
+        piece("나", 0),
+        piece("", 1, reasoning="다", resumed=False),
+    ]
+    stack.generation.script = playing([*script, finish(index=0), finish(index=1), summary()])
+    events = await stack.stream(say("둘", options=pb.GenerationOptions(n=2)))
+    resumed = [(event.delta.index, event.delta.reasoning) for event in events if event.delta.resumed]
+    assert resumed == [(1, "다")]
+
+
 async def test_personal_data_split_over_deltas_leaves_masked(stack: Stack) -> None:
     stack.generation.script = saying(["번호는 010-", "1234-", "5678", "입니다."])
     events = await stack.stream(say("번호 알려 줘"))

@@ -356,3 +356,41 @@ async def test_request_id_comes_back_and_travels_on(stack: Stack) -> None:
         assert stack.generation.metadata["x-request-id"] == "req-9"
     async with stack.http.get(f"{stack.url}/nowhere") as response:
         assert re.fullmatch("[0-9a-f]{32}", response.headers["x-request-id"])
+
+
+async def test_cost_resumes_and_steps_stand_in_our_namespace_as_numbers(stack: Stack) -> None:
+    cost = pb.Cost(krw_micros=1_234_567_890_123, usd_micros=7, engine_seconds=0.25)
+    steps = [
+        pb.RouteStep(model="ko-2b", outcome="low_confidence", usage=pb.Usage(input_tokens=11, output_tokens=3)),
+        pb.RouteStep(model="ko-8b", outcome="accepted", usage=pb.Usage(input_tokens=11, output_tokens=4)),
+    ]
+    told = summary(cost=cost, resumes=1, route_steps=steps)
+    stack.generation.script = playing([start("ko-8b"), piece("네."), piece(" 서울", resumed=True), finish(), told])
+    wanted = {
+        "cost": {"krw_micros": 1_234_567_890_123, "usd_micros": 7, "engine_seconds": 0.25},
+        "resumes": 1,
+        "route_steps": [
+            {"model": "ko-2b", "outcome": "low_confidence", "usage": {"input_tokens": 11, "output_tokens": 3}},
+            {"model": "ko-8b", "outcome": "accepted", "usage": {"input_tokens": 11, "output_tokens": 4}},
+        ],
+    }
+    status, answer = await stack.post(CHAT, ask())
+    assert (status, answer["model"]) == (200, "ko-8b")
+    assert wanted.items() <= answer["soban"].items()
+    chunks = chunks_of(await stream_of(stack, CHAT, ask(stream=True)))
+    assert wanted.items() <= chunks[-1]["soban"].items()
+    marked = [chunk["choices"][0]["delta"] for chunk in chunks if chunk.get("soban", {}).get("resumed")]
+    assert len(marked) == 1
+
+
+async def test_an_answer_without_a_price_has_no_cost(stack: Stack) -> None:
+    _, answer = await stack.post(CHAT, ask())
+    assert not {"cost", "resumes", "route_steps"} & answer["soban"].keys()
+
+
+async def test_metadata_names_the_tenant_and_the_user_a_session() -> None:
+    async with running_stack(tenant_label="team") as stack:
+        await stack.post(CHAT, ask(user="u-1", metadata={"team": "support"}))
+        [asked] = stack.generation.requests
+    assert asked.tenant == "support"
+    assert len(asked.session) == 16

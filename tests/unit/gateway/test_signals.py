@@ -197,6 +197,26 @@ async def test_a_chat_is_one_line_for_accounting(caplog: pytest.LogCaptureFixtur
     assert len(first) == 16
 
 
+async def test_the_line_for_accounting_has_cost_tenant_and_the_model_that_answered(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """By its own name, beside the route that was asked for."""
+    caplog.set_level(logging.INFO)
+    cost = pb.Cost(krw_micros=2_500_000, usd_micros=1_800, engine_seconds=0.12345678)
+    async with running_stack(tenant_label="team") as stack:
+        stack.generation.script = playing([start("ko-8b"), piece("네."), finish(), summary(cost=cost, resumes=2)])
+        await stack.stream(say("안녕", labels={"team": "support"}))
+        stack.generation.script = playing([start(), piece("네.", input_tokens=9), EngineLost("died")])
+        with pytest.raises(grpc.aio.AioRpcError):
+            await stack.stream(say("안녕"))
+    told, lost = (vars(record) for record in caplog.records if record.name == "soban.usage")
+    wanted = {"model": "ko-8b", "requested_model": "soban-demo", "tenant": "support", "cached_input_tokens": 3}
+    costs = {"krw_micros": 2_500_000, "usd_micros": 1_800, "engine_seconds": 0.123457, "resumes": 2}
+    assert {**wanted, **costs}.items() <= told.items()
+    assert {"input_tokens": 9, "output_tokens": 1, "reason": "ENGINE_LOST", "tenant": None}.items() <= lost.items()
+    assert "krw_micros" not in lost
+
+
 async def test_an_answer_without_text_has_no_time_of_its_first_text(watched: Watched) -> None:
     watched.stack.generation.script = playing([start(), finish(), summary()])
     events = await watched.stack.stream(say("안녕"))

@@ -41,8 +41,20 @@ def extension_of(summary: pb.ChatSummary) -> dict[str, Any]:
     """The rest of the `soban` object: the summary by the contract's own names, but for the tokens that `usage` has."""
     told: dict[str, Any] = MessageToDict(summary, preserving_proto_field_name=True)
     told.pop("usage", None)
+    if summary.HasField("cost"):
+        told["cost"] = _numbers(summary.cost)
+    if summary.route_steps:
+        steps = summary.route_steps
+        told["route_steps"] = [
+            {"model": step.model, "outcome": step.outcome, "usage": _numbers(step.usage)} for step in steps
+        ]
     told["eojeol"] = {"input": summary.usage.input_eojeol, "output": summary.usage.output_eojeol}
     return told
+
+
+def _numbers(message: pb.Cost | pb.Usage) -> dict[str, Any]:
+    """What is not 0. JSON of protobuf writes 64-bit numbers as strings; nobody who adds up money wants those."""
+    return {field.name: value for field, value in message.ListFields()}
 
 
 def refusal_of(summary: pb.ChatSummary, choice: int) -> str | None:

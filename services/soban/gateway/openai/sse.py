@@ -83,9 +83,10 @@ class Chunks(ABC):
 
     def delta(self, delta: pb.ChatDelta) -> bytes:
         """More of a choice."""
-        if delta.text and not (delta.reasoning or delta.tool_calls or delta.logprobs):
+        if delta.text and not (delta.reasoning or delta.tool_calls or delta.logprobs or delta.resumed):
             return f'{self._head}{{"index":{delta.index},{self.text(delta)},"finish_reason":null}}]}}\n\n'.encode()
-        return self._chunk(delta.index, {**self.piece(delta), "finish_reason": None})
+        more = {"soban": {"resumed": True}} if delta.resumed else None
+        return self._chunk(delta.index, {**self.piece(delta), "finish_reason": None}, more)
 
     def finish(self, finish: pb.ChatFinish) -> bytes:
         """Nothing yet: the last chunk of a choice tells what only the summary knows."""
