@@ -76,7 +76,7 @@ def shape_of(request: pb.GenerateRequest) -> Shape:
     for text in _texts(request):
         for index, count in enumerate(_scripts(text)):
             counts[index] += count
-    return Shape(*counts, len(request.messages) + len(request.options.tools))
+    return Shape._make((*counts, len(request.messages) + len(request.options.tools), 1.0))
 
 
 def _texts(request: pb.GenerateRequest) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import soban.v1 as pb
 from soban.generation.choices import choice_count
@@ -46,6 +46,10 @@ class Work:
     def total(self) -> float:
         """Both."""
         return self.prefill + self.decode
+
+    def of_one(self) -> Work:
+        """Of one of its answers, each of which is a request to an engine; the prompt is in all of them."""
+        return self if self.sequences == 1 else replace(self, decode=self.decode / self.sequences, sequences=1)
 
 
 class _Mean:

@@ -83,7 +83,9 @@ def test_an_answer_is_expected_to_be_as_long_as_those_before_within_its_limit() 
         estimator.learn(estimator.estimate(ask("요약해 줘")), Usage(input_tokens=20, output_tokens=100))
     assert estimator.estimate(ask("요약해 줘")).decode == pytest.approx(100)
     assert estimator.estimate(ask("요약해 줘", max_tokens=50)).decode == 50
-    assert estimator.estimate(ask("요약해 줘", n=3)).decode == pytest.approx(300)
+    three = estimator.estimate(ask("요약해 줘", n=3))
+    assert three.decode == pytest.approx(300)
+    assert (three.of_one().decode, three.of_one().prefill) == (pytest.approx(100), three.prefill)
 
 
 def test_answers_with_a_small_limit_say_nothing_of_those_without() -> None:
