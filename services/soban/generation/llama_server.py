@@ -11,7 +11,7 @@ import json
 import os
 import signal
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from soban.runtime.child import exit_with_parent
@@ -37,6 +37,8 @@ class ServerPlan:
     context: int
     unified: bool
     threads: int
+    adapters: list[str] = field(default_factory=list)
+    """Paths of LoRA adapters in GGUF; each request says which of them it wants."""
 
     def to_argument(self) -> str:
         """For the command line."""
@@ -85,6 +87,7 @@ def _serve(plan: ServerPlan, key: str) -> Any:
     params.endpoint_slots = True
     params.endpoint_props = True
     params.use_jinja = True
+    params.lora_adapters = [_adapter(path) for path in plan.adapters]
     params.verbosity = _ERRORS_ONLY
     # What follows differs from llama.cpp's own defaults: an ASSISTANT message at the end is continued only when asked,
     # and prompts are kept in their slots alone rather than in 8 GiB beside them.
@@ -92,6 +95,16 @@ def _serve(plan: ServerPlan, key: str) -> Any:
     params.cache_ram_mib = 0
     params.fit_params = False
     return xllamacpp.Server(params)
+
+
+def _adapter(path: str) -> Any:
+    import xllamacpp
+
+    adapter = xllamacpp.CommonAdapterLoraInfo()
+    adapter.path = path
+    # Until a request asks for it; `lora_init_without_apply` does not bring that about.
+    adapter.scale = 0.0
+    return adapter
 
 
 if __name__ == "__main__":

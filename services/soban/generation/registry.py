@@ -126,6 +126,7 @@ class Registry:
             context=layout.context,
             unified=layout.unified,
             threads=layout.threads,
+            adapters=[path for path in config.adapters.values() if path],
         )
         seconds = self._settings.engine_start_seconds, self._settings.engine_hang_seconds
         return EmbeddedHost(name, plan, *seconds), file.header

@@ -72,25 +72,33 @@ class LlamaCpp:
         raise not_built(DIALECT.engine, Feature.ADAPTER_LOADING, adapter=name, path=path)
 
     async def _lora(self, adapter: str) -> list[dict[str, Any]]:
-        """What is laid over the model: one adapter, or with an empty list none of those that are loaded."""
-        if not adapter:
-            return []
+        """What is laid over the model: the adapter, if any, and by name none of the others.
+
+        Without a word on adapters, or with an empty list, llama.cpp takes those of its start, and reads on in the
+        cache of a slot that another adapter has filled.
+        """
         ids = self._adapter_ids
-        if ids is None or adapter not in ids:
+        if ids is None or (adapter and adapter not in ids):
             ids = await self._ids()
-        if adapter not in ids:
+        if adapter and adapter not in ids:
             raise NoReplica("the engine has not loaded this adapter", metadata={"adapter": adapter})
-        return [{"id": ids[adapter], "scale": 1.0}]
+        return [{"id": number, "scale": float(name == adapter)} for name, number in ids.items()]
 
     async def _ids(self) -> Mapping[str, int]:
-        """Adapters by the names that the configuration has for their files, else by the names of those."""
+        """Numbers of the loaded adapters, by name."""
         told = await self._api.array("/lora-adapters")
         try:
             loaded = {str(entry["path"]): int(entry["id"]) for entry in told}
         except (KeyError, TypeError, ValueError) as err:
             raise EngineLost("the engine does not list its adapters as llama.cpp does") from err
-        configured = {PurePath(path).name: name for name, path in self._adapters.items() if path}
-        self._adapter_ids = {
-            configured.get(PurePath(path).name, PurePath(path).stem): number for path, number in loaded.items()
-        }
+        self._adapter_ids = {_name_of(path, self._adapters): number for path, number in loaded.items()}
         return self._adapter_ids
+
+
+def _name_of(path: str, configured: Mapping[str, str]) -> str:
+    """The name that the configuration has for a file, which may lie elsewhere there; else that of the file."""
+    named = {place: name for name, place in configured.items() if place}
+    if path in named:
+        return named[path]
+    found = [name for place, name in named.items() if PurePath(place).name == PurePath(path).name]
+    return found[0] if len(found) == 1 else PurePath(path).stem
