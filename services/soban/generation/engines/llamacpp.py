@@ -13,7 +13,6 @@ from soban.generation.engines.context import EngineContext
 from soban.generation.engines.llamacpp_errors import error_of
 from soban.generation.engines.llamacpp_events import LlamaCppAnswer
 from soban.generation.engines.llamacpp_request import DIALECT
-from soban.generation.engines.metrics import read_metrics
 from soban.generation.engines.openai_api import OpenAiApi
 from soban.generation.engines.support import not_built, require_support
 from soban.runtime.errors import EngineLost, NoReplica
@@ -64,8 +63,7 @@ class LlamaCpp:
 
     async def read_load(self) -> Reading:
         """As `Engine.read_load`; a server without `--metrics` tells nothing."""
-        page = await self._api.text("/metrics")
-        return Reading() if page is None else read_metrics(DIALECT.engine, page)
+        return await self._api.read_load()
 
     async def load_adapter(self, name: str, path: str) -> None:
         """As `Engine.load_adapter`: llama.cpp loads adapters at its start only."""

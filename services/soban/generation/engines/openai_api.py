@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import soban.v1 as pb
-from soban.generation.engine import EngineRequest, Event
+from soban.generation.engine import EngineRequest, Event, Reading
 from soban.generation.engines.http import Answered, EngineHttp, Reply
+from soban.generation.engines.metrics import read_metrics
 from soban.generation.engines.openai_errors import ErrorOf, error_of, refusal_of
 from soban.generation.engines.openai_events import Answer
 from soban.generation.engines.openai_request import Dialect
 from soban.runtime.errors import EngineLost, SobanError
+
+_NO_SUCH_PAGE = (404, 405, 501)
 
 MakeReply = Callable[[pb.GenerateRequest, ErrorOf], Reply]
 
@@ -84,10 +87,12 @@ class OpenAiApi:
         except SobanError:
             return False
 
-    async def text(self, path: str) -> str | None:
-        """As `get`, of a page of text; None where the engine has no such page."""
-        answered = await self._http.get(path)
-        return None if answered.status == 404 else self._said(answered).body.decode(errors="replace")
+    async def read_load(self) -> Reading:
+        """As `Engine.read_load`, from `/metrics`; a server that has no such page tells nothing."""
+        answered = await self._http.get("/metrics")
+        if answered.status in _NO_SUCH_PAGE:
+            return Reading()
+        return read_metrics(self._dialect.engine, self._said(answered).body.decode(errors="replace"))
 
     async def models(self) -> list[ModelCard]:
         """The models it names, the adapters among them."""

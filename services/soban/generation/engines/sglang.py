@@ -10,7 +10,6 @@ import soban.v1 as pb
 from soban.generation.engine import Description, EngineRequest, Event, Feature, Reading
 from soban.generation.engines import openai_errors
 from soban.generation.engines.context import EngineContext
-from soban.generation.engines.metrics import read_metrics
 from soban.generation.engines.openai_api import OpenAiApi
 from soban.generation.engines.openai_errors import Refusal, number, refusal_of
 from soban.generation.engines.openai_request import OPENAI_OPTIONS, Dialect, response_format
@@ -109,8 +108,7 @@ class SgLang:
 
     async def read_load(self) -> Reading:
         """As `Engine.read_load`; a server without `--enable-metrics` tells nothing."""
-        page = await self._api.text("/metrics")
-        return Reading() if page is None else read_metrics(DIALECT.engine, page)
+        return await self._api.read_load()
 
     async def load_adapter(self, name: str, path: str) -> None:
         """As `Engine.load_adapter`; needs a server with `--enable-lora`."""

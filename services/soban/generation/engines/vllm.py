@@ -9,7 +9,6 @@ from typing import Any
 import soban.v1 as pb
 from soban.generation.engine import Description, EngineRequest, Event, Feature, Reading
 from soban.generation.engines.context import EngineContext
-from soban.generation.engines.metrics import read_metrics
 from soban.generation.engines.openai_api import OpenAiApi
 from soban.generation.engines.openai_errors import error_of, refusal_of
 from soban.generation.engines.openai_request import OPENAI_OPTIONS, Dialect, response_format
@@ -90,8 +89,7 @@ class Vllm:
 
     async def read_load(self) -> Reading:
         """As `Engine.read_load`."""
-        page = await self._api.text("/metrics")
-        return Reading() if page is None else read_metrics(DIALECT.engine, page)
+        return await self._api.read_load()
 
     async def load_adapter(self, name: str, path: str) -> None:
         """As `Engine.load_adapter`; vLLM has the way only with VLLM_ALLOW_RUNTIME_LORA_UPDATING=True."""
