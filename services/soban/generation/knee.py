@@ -8,6 +8,8 @@ import math
 _CLASSES_A_DOUBLING = 4
 _WEIGHT_OF_LAST = 0.2
 _FEWEST_WINDOWS = 3
+# One caller after the other leaves gaps: a mean of .9 is one sequence.
+_FEWEST_RUNNING = 0.7
 # Speed within a tenth of the best counts as the best, and half as many sequences again must have been tried in vain.
 _AS_GOOD = 0.9
 _TRIED_BEYOND = 1.5
@@ -43,7 +45,7 @@ class Knee:
 
     def observe(self, running: float, tokens_per_second: float) -> None:
         """One replica had so many sequences in the mean, and gave so much."""
-        if running >= 1:
+        if running >= _FEWEST_RUNNING:
             number = round(_CLASSES_A_DOUBLING * math.log2(running))
             self._classes.setdefault(number, _Class()).add(running, tokens_per_second)
 
