@@ -9,6 +9,7 @@ from types import MappingProxyType
 from soban.generation.engine import Engine, Feature
 from soban.generation.engines.context import EngineContext
 from soban.generation.engines.llamacpp import LlamaCpp
+from soban.generation.engines.openvino import OpenVino
 from soban.generation.engines.sglang import SgLang
 from soban.generation.engines.vllm import Vllm
 
@@ -27,6 +28,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "llamacpp": Kind("llamacpp", LlamaCpp.support, LlamaCpp),
         "vllm": Kind("vllm", Vllm.support, Vllm),
         "sglang": Kind("sglang", SgLang.support, SgLang),
+        "openvino": Kind("openvino", OpenVino.support, OpenVino),
     }
 )
 """By `models.<name>.engine`."""
