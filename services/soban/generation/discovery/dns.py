@@ -92,7 +92,7 @@ class Dns:
 
     def _found(self, addresses: Addresses) -> None:
         if self._why_not:
-            _logger.info("name has addresses again", extra={"name": self._host})
+            _logger.info("name has addresses again", extra={"host": self._host})
         four = {address for family, address in addresses if family == socket.AF_INET}
         six = {f"[{address}]" for family, address in addresses if family == socket.AF_INET6}
         self._why_not, self._answered_at = "", self._clock()
@@ -100,7 +100,7 @@ class Dns:
 
     def _missed(self, what: str, keep: float) -> None:
         if not self._why_not:
-            _logger.warning("name not resolved", extra={"name": self._host, "error": what, "kept": len(self._known)})
+            _logger.warning("name not resolved", extra={"host": self._host, "error": what, "kept": len(self._known)})
         self._why_not = f"{self._host} has no address: {what}"
         if self._clock() - self._answered_at > keep:
             self._known = frozenset()

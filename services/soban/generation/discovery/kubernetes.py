@@ -54,11 +54,11 @@ class Refused(Exception):  # noqa: N818 - named by what happened
 
 async def connect() -> client.ApiClient:
     """By KUBECONFIG, else as the pod that this is, else by `~/.kube/config`. Raises ConfigException."""
-    settings = client.Configuration()
-    if "KUBECONFIG" not in os.environ and "KUBERNETES_SERVICE_HOST" in os.environ:
+    settings, file = client.Configuration(), os.environ.get("KUBECONFIG")
+    if file is None and "KUBERNETES_SERVICE_HOST" in os.environ:
         config.load_incluster_config(client_configuration=settings)
     else:
-        await config.load_kube_config(client_configuration=settings, persist_config=False)
+        await config.load_kube_config(file, client_configuration=settings, persist_config=False)
     return client.ApiClient(settings)
 
 
