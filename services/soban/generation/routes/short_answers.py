@@ -7,11 +7,11 @@ from unicodedata import category, normalize
 
 from soban.generation.routes.numerals import in_digits
 
-MOST_SHORT_CHARACTERS = 64
-"""An answer of more is compared by how it agrees with others, rather than by being the same."""
+MOST_SHORT_CHARACTERS = 32
+"""A name, a number, a few words; sentences that mean the same are hardly ever written alike."""
 
 _SAME = {"예": "네", "넵": "네", "아니오": "아니요", "아뇨": "아니요"}
-_BEGIN = re.compile(r"^(?:정답|답|답변|결론|answer|theanswer)(?:은|는|is|:|=):?(?=.)")
+_BEGIN = re.compile(r"^(?:정답|답|답변|결론|answer|theanswer)(?:은|는|is|:|=):?(?=\w)")
 _END = re.compile(r"(?<=.)(?:입니다|이에요|예요|이야)$")
 _POINT = re.compile(r"(?<=\d)\.(?=\d)")
 
