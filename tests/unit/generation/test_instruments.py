@@ -159,3 +159,9 @@ def test_a_flood_of_made_up_tenants_is_forgotten() -> None:
     for number in range(50_000):
         assert names.name(f"t{number}") == "other"
     assert [names.name("real") for _ in range(10)][-1] == "real"
+
+
+def test_a_server_without_metrics_needs_no_gauges() -> None:
+    gauges = LoadGauges(Telemetry.noop(), lambda: [pb.ModelLoad(model="ko")])
+    gauges.stop()
+    Spending(Telemetry.noop(), TenantNames(1)).add("ko", "t", Usage(1, 1), 1.0, pb.Cost(krw_micros=1))
