@@ -13,7 +13,7 @@ from soban.runtime.server import run, serve
 async def main() -> None:
     """Settings, collaborators, serve."""
     config, settings, telemetry = boot("generation", GenerationSettings)
-    await serve(Generation(config.models, settings, telemetry), settings, telemetry)
+    await serve(Generation(config, settings, telemetry), settings, telemetry)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import NamedTuple
 
 import soban.v1 as pb
-from soban.generation.engine import Engine, EngineRequest, Event
+from soban.generation.engine import Event, Started
 
 
 class ChoiceEvent(NamedTuple):
@@ -23,17 +23,25 @@ def choice_count(request: pb.GenerateRequest) -> int:
     return request.options.n if request.options.HasField("n") else 1
 
 
-async def all_choices(engine: Engine, request: pb.GenerateRequest) -> AsyncGenerator[ChoiceEvent, None]:
-    """Every event of every answer as it comes. Raises the first error; the other answers then end, too.
-
-    Each answer is a request of its own to the engine, choice i with seed + i.
-    """
+def choice_seeds(request: pb.GenerateRequest) -> list[int | None]:
+    """Of each answer: choice i has seed + i."""
     options = request.options
-    seeds = [options.seed + index if options.HasField("seed") else None for index in range(choice_count(request))]
-    answers = [engine.generate(EngineRequest(request, seed)) for seed in seeds]
+    return [options.seed + index if options.HasField("seed") else None for index in range(choice_count(request))]
+
+
+async def all_choices(answers: Sequence[AsyncGenerator[Event, None]]) -> AsyncGenerator[ChoiceEvent, None]:
+    """Every event of every answer as it comes, of the starts only the first.
+
+    Raises the first error; the other answers then end, too.
+    """
+    started = False
     async with aclosing(_one(answers[0]) if len(answers) == 1 else _merged(answers)) as events:
-        async for event in events:
-            yield event
+        async for item in events:
+            if isinstance(item.event, Started):
+                if started:
+                    continue
+                started = True
+            yield item
 
 
 async def _one(answer: AsyncGenerator[Event, None]) -> AsyncGenerator[ChoiceEvent, None]:

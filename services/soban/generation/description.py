@@ -1,4 +1,4 @@
-"""A served model as the contract shows it: `Model` for clients, `ModelLoad` for those who scale."""
+"""A served model as clients see it."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from google.protobuf.timestamp_pb2 import Timestamp
 
 import soban.v1 as pb
-from soban.generation.served import ServedModel
+from soban.generation.engine import Feature
+from soban.generation.pool import Pool
 from soban.runtime.model_settings import ModelConfig
 
-_ALWAYS = (
-    pb.Model.CAPABILITY_CHAT,
-    pb.Model.CAPABILITY_COMPLETION,
-    pb.Model.CAPABILITY_JSON_SCHEMA,
-    pb.Model.CAPABILITY_GRAMMAR,
-    pb.Model.CAPABILITY_LOGPROBS,
-)
+_CAPABILITIES = {
+    Feature.CHAT: pb.Model.CAPABILITY_CHAT,
+    Feature.COMPLETION: pb.Model.CAPABILITY_COMPLETION,
+    Feature.TOOLS: pb.Model.CAPABILITY_TOOLS,
+    Feature.IMAGES: pb.Model.CAPABILITY_IMAGES,
+    Feature.JSON_SCHEMA: pb.Model.CAPABILITY_JSON_SCHEMA,
+    Feature.REGEX: pb.Model.CAPABILITY_REGEX,
+    Feature.GRAMMAR: pb.Model.CAPABILITY_GRAMMAR,
+    Feature.LOGPROBS: pb.Model.CAPABILITY_LOGPROBS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,41 +32,28 @@ class Card:
     created: Timestamp
 
 
-async def model_of(served: ServedModel, card: Card) -> pb.Model:
-    """What clients may know."""
-    told = await served.description()
-    model = pb.Model(
-        name=served.name,
+def model_of(name: str, card: Card, pool: Pool, support: frozenset[Feature]) -> pb.Model:
+    """What clients may know; `support` is that of its kind of engine."""
+    told = pool.description
+    able = support - {Feature.TOOLS} if told is not None and told.tools is False else support
+    return pb.Model(
+        name=name,
         url=card.config.url,
         engine=card.config.engine,
-        state=_state(served),
-        context_length=(told.context_length if told is not None else card.config.context_length) or 0,
-        capabilities=_ALWAYS,
+        state=_state(card.config, pool),
+        context_length=(told.context_length if told is not None else None) or card.config.context_length or 0,
+        capabilities=[capability for feature, capability in _CAPABILITIES.items() if feature in able],
         license=card.license,
+        external=bool(card.config.data_leaves),
         safety_policy=card.config.safety_policy or "",
         create_time=card.created,
     )
-    if told is not None and told.tools:
-        model.capabilities.append(pb.Model.CAPABILITY_TOOLS)
-    return model
 
 
-def load_of(served: ServedModel) -> pb.ModelLoad:
-    """Counted here, not read from the engine; what is not known stays unset."""
-    ready, admission = served.replica.ready, served.admission
-    return pb.ModelLoad(
-        model=served.name,
-        ready_replicas=int(ready),
-        loading_replicas=int(served.replica.loading),
-        running=admission.running,
-        slots=admission.parallel if ready else 0,
-        queued=admission.queued,
-        held=served.held,
-        output_tokens_per_second=served.throughput.per_second(),
-    )
-
-
-def _state(served: ServedModel) -> pb.Model.State.ValueType:
-    if served.replica.ready:
+def _state(config: ModelConfig, pool: Pool) -> pb.Model.State.ValueType:
+    if pool.ready():
         return pb.Model.STATE_READY
-    return pb.Model.STATE_LOADING if served.replica.loading else pb.Model.STATE_UNAVAILABLE
+    if pool.loading:
+        return pb.Model.STATE_LOADING
+    grows = any(address.url.startswith("kubernetes+") for address in config.replica_addresses)
+    return pb.Model.STATE_SLEEPING if grows and not pool.replicas else pb.Model.STATE_UNAVAILABLE

@@ -103,7 +103,8 @@ class Pool:
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def describe(self) -> Description | None:
+    @property
+    def description(self) -> Description | None:
         """What a ready replica says of the model, else what any said last; None while none has said anything."""
         known = sorted(self._replicas.values(), key=lambda replica: not replica.ready)
         return next((replica.description for replica in known if replica.description is not None), None)

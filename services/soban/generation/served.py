@@ -1,163 +1,213 @@
-"""A model that is served: its queue, its engine, and what happens when the engine dies."""
+"""A model that is served: its queue, its replicas, and what an answer from them costs."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import soban.v1 as pb
-from soban.generation.admission import Admission
-from soban.generation.choices import ChoiceEvent, all_choices, choice_count
-from soban.generation.engine import Description, Engine, EngineRequest, Finished, Piece, Started
-from soban.generation.host import Host
+from soban.generation.admission import Admission, Claim, Place
+from soban.generation.answering import Answering, Task
+from soban.generation.choices import ChoiceEvent, all_choices, choice_count, choice_seeds
+from soban.generation.choosing.demand import Demand
+from soban.generation.choosing.prefix import prefix_of
+from soban.generation.cost import Pricer
+from soban.generation.description import Card, model_of
+from soban.generation.engine import Engine, EngineRequest, Piece, Usage
+from soban.generation.fleet import Fleet
+from soban.generation.instruments import Spending
+from soban.generation.load import load_of
 from soban.generation.measure import Record
+from soban.generation.pool import Pool
+from soban.generation.prompt import Preparation, Prepared
+from soban.generation.target import Visit
 from soban.generation.throughput import Throughput
-from soban.runtime.errors import EngineLost, InvalidField, NoReplica, SobanError
+from soban.generation.work import Estimator, Work, WorkItem, WorkMeter
+from soban.runtime.errors import InvalidField
+from soban.runtime.markers import Markers
+from soban.runtime.model_settings import ProfileConfig
 
-_logger = logging.getLogger(__name__)
-
-_RETRY_SECONDS = 1.0
-_RETURN_POLL_SECONDS = 0.05
+# Copying and normalising more than this takes over a millisecond and is done beside the event loop.
+_LARGE_BYTES = 100_000
 
 
-@dataclass(slots=True)
-class _Progress:
-    """How much of a request's events the caller has seen, over all attempts."""
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A name under which a model answers: its own, or a domain profile's."""
 
-    started: bool = False
-    shown: bool = False
+    name: str
+    preparation: Preparation
+    adapter: str = ""
+
+    async def prepare(self, request: pb.GenerateRequest) -> Prepared:
+        """As `Preparation.prepare`."""
+        if request.ByteSize() > _LARGE_BYTES:
+            return await asyncio.to_thread(self.preparation.prepare, request)
+        return self.preparation.prepare(request)
 
 
 class ServedModel:
-    """One name that clients send. `return_seconds` is how long a request without text waits for a dead engine."""
+    """The Target of one entry of `models`. `speaker` is an engine of its kind, asked only what that kind can do."""
 
     def __init__(
-        self, name: str, *, engine: Engine, replica: Host, admission: Admission, return_seconds: float
+        self,
+        name: str,
+        card: Card,
+        markers: Markers,
+        *,
+        speaker: Engine,
+        pool: Pool,
+        fleet: Fleet,
+        admission: Admission,
+        pricer: Pricer,
+        spending: Spending,
     ) -> None:
-        self.name = name
-        self.replica = replica
+        self.card = card
+        self.pool = pool
+        self.fleet = fleet
         self.admission = admission
         self.throughput = Throughput()
-        self.held = 0
-        self._engine = engine
-        self._return_seconds = return_seconds
-        self._description: Description | None = None
+        self.estimator = Estimator()
+        self.meter = WorkMeter()
+        self._markers = markers
+        self._own = Variant(name, Preparation(name, card.config, markers))
+        self._speaker = speaker
+        self._pricer = pricer
+        self._spending = spending
+        pool.on_change(self._capacity_changed)
+
+    @property
+    def name(self) -> str:
+        """As `Target.name`."""
+        return self._own.name
+
+    @property
+    def engine(self) -> str:
+        """As `Target.engine`."""
+        return self.card.config.engine
 
     async def start(self) -> None:
-        """Starts the engine and warms it. Raises ConfigError when an engine of our own cannot start."""
-        await self.replica.start(self._engine.healthy)
-        if await self.description() is not None:
-            await self._warm()
+        """Starts what is ours and looks for the rest. Raises ConfigError when an engine of ours cannot start."""
+        await self.pool.start()
+        self._capacity_changed()
 
     async def stop(self) -> None:
-        """Ends an engine of our own."""
-        await self.replica.stop()
+        """Ends engines of ours."""
+        await self.pool.stop()
 
-    async def description(self) -> Description | None:
-        """What the engine says of its model, asked once; None while it has not been there yet."""
-        if self._description is None and self.replica.ready:
-            try:
-                self._description = await self._engine.describe()
-            except SobanError as err:
-                _logger.warning("engine does not describe itself", extra={"model": self.name, "reason": err.reason})
-        return self._description
+    async def model(self) -> pb.Model:
+        """As `Target.model`."""
+        return model_of(self.name, self.card, self.pool, self._speaker.support)
+
+    def load(self) -> pb.ModelLoad:
+        """Its load now."""
+        return load_of(
+            self.name,
+            pool=self.pool,
+            queue=self.admission,
+            work=self.meter,
+            speed=self.throughput,
+            stranded=self.fleet.stranded,
+        )
+
+    def variant(self, name: str, profile: ProfileConfig) -> Variant:
+        """The model under the name of a profile. Raises ConfigError for sampling that cannot be."""
+        own = self.card.config
+        instructions = own.system_prompt if profile.system_prompt is None else profile.system_prompt
+        changed = {"system_prompt": instructions, "sampling": {**own.sampling, **profile.sampling}}
+        return Variant(name, Preparation(name, own.model_copy(update=changed), self._markers), profile.adapter or "")
 
     def check(self, request: pb.GenerateRequest) -> None:
-        """Raises InvalidField and NotBuilt for what this model can never answer."""
-        if choice_count(request) > self.admission.parallel:
+        """As `Target.check`."""
+        if choice_count(request) > self.card.config.parallel:
             raise InvalidField(
-                f"this model runs {self.admission.parallel} sequences at once, no more", field="options.n"
+                f"an engine of this model runs {self.card.config.parallel} sequences at once, no more",
+                field="options.n",
             )
-        if request.options.tools and self._description is not None and not self._description.tools:
+        told = self.pool.description
+        if request.options.tools and told is not None and told.tools is False:
             raise InvalidField("the chat template of this model has no place for tools", field="options.tools")
-        self._engine.check(request)
+        self._speaker.check(request)
 
     async def generate(
-        self, request: pb.GenerateRequest, deadline: float | None, record: Record
+        self, request: pb.GenerateRequest, visit: Visit, variant: Variant | None = None
     ) -> AsyncGenerator[ChoiceEvent, None]:
-        """Yields Started once, pieces, a Finished for each choice. `deadline` is on the clock of `time.monotonic`.
-
-        Raises SobanError: NoReplica while the engine is away, QueueFull, EngineLost when it died on the way. A request
-        that had no text yet is sent once more when the engine comes back in time, unless it may be what killed it.
-        """
-        if not self.replica.ready:
-            raise NoReplica(f"no engine of {self.name} is ready", retry_after=_RETRY_SECONDS)
-        async with self.admission.slots(choice_count(request), request.priority, deadline) as stay:
-            record.admitted()
-            async with aclosing(self._attempts(request, deadline)) as events:
-                async for item in events:
-                    self._note(item, record)
-                    yield item
-            stay.completed = True
-
-    async def _attempts(self, request: pb.GenerateRequest, deadline: float | None) -> AsyncGenerator[ChoiceEvent, None]:
-        progress = _Progress()
+        """As `Target.generate`, under the name of `variant`; without one under its own."""
+        variant = variant or self._own
+        prepared = await variant.prepare(request)
+        visit.record.normalized |= prepared.normalized
+        work = self.estimator.estimate(prepared.request)
+        items = self._arrive(work)
+        claim = Claim(len(items), request.priority, request.tenant, work.total, visit.deadline)
         try:
-            async with aclosing(self._events(request, progress)) as events:
-                async for item in events:
-                    yield item
-        except (EngineLost, NoReplica) as err:
-            fields = {"model": self.name, "reason": err.reason, "error": str(err), "text_sent": progress.shown}
-            _logger.warning("engine lost a request", extra=fields)
-            if progress.shown or _delicate(request.options) or not await self._returns(deadline):
-                raise
-        else:
-            return
-        async with aclosing(self._events(request, progress)) as events:
-            async for item in events:
-                yield item
-
-    async def _events(self, request: pb.GenerateRequest, progress: _Progress) -> AsyncGenerator[ChoiceEvent, None]:
-        """What the engine says, one Started left of all."""
-        async with aclosing(all_choices(self._engine, request)) as events:
-            async for item in events:
-                if not isinstance(item.event, Started):
-                    progress.shown = True
-                elif progress.started:
-                    continue
-                progress.started = True
-                yield item
-
-    async def _returns(self, deadline: float | None) -> bool:
-        """Whether the engine answers again, soon and before the deadline."""
-        end = time.monotonic() + self._return_seconds
-        self.held += 1
-        try:
-            while time.monotonic() < (end if deadline is None else min(end, deadline)):
-                if self.replica.ready and await self._engine.healthy():
-                    return True
-                await asyncio.sleep(_RETURN_POLL_SECONDS)
-            return False
+            async with self.admission.place(claim) as place:
+                visit.record.admitted()
+                answers = self._answers(prepared.request, variant, items, visit, place)
+                async with aclosing(self._noted(answers, visit.record, request)) as events:
+                    async for event in events:
+                        yield event
+                place.completed = True
+                self.estimator.learn(work, _whole(answers))
         finally:
-            self.held -= 1
+            for item in items:
+                item.leave()
 
-    def _note(self, item: ChoiceEvent, record: Record) -> None:
-        event = item.event
-        if isinstance(event, Piece):
-            record.output()
-            self.throughput.add(event.tokens)
-        elif isinstance(event, Finished):
-            record.output()
-            record.finished(item.choice, event.usage)
+    def _arrive(self, work: Work) -> list[WorkItem]:
+        """One for each answer."""
+        one = replace(work, decode=work.decode / work.sequences, sequences=1)
+        return [self.meter.arrive(one) for _ in range(work.sequences)]
 
-    async def _warm(self) -> None:
-        """The first request through an engine is slow: it compiles the chat template and touches all of the model."""
-        hello = pb.Message(role=pb.ROLE_USER, parts=[pb.ContentPart(text="안녕하세요")])
-        request = pb.GenerateRequest(
-            model=self.name, messages=[hello], options=pb.GenerationOptions(max_tokens=1, temperature=0)
-        )
+    def _answers(
+        self, request: pb.GenerateRequest, variant: Variant, items: list[WorkItem], visit: Visit, place: Place
+    ) -> list[Answering]:
+        prefix = prefix_of(request, variant.adapter)
+
+        async def requeue(retry_after: float | None) -> None:
+            await place.requeue(retry_after, 1)
+
+        def answering(seed: int | None, item: WorkItem) -> Answering:
+            work = item.work
+            demand = Demand(work.prompt, work.decode, prefix, session=request.session, adapter=variant.adapter)
+            asked = EngineRequest(request, seed, variant.adapter)
+            return Answering(self.fleet, Task(variant.name, asked, demand, item, visit.deadline, requeue))
+
+        return list(map(answering, choice_seeds(request), items))
+
+    async def _noted(
+        self, answers: list[Answering], record: Record, request: pb.GenerateRequest
+    ) -> AsyncGenerator[ChoiceEvent, None]:
+        """The events of all answers; what they used is written down however they end."""
         try:
-            async with aclosing(self._engine.generate(EngineRequest(request))) as events:
-                async for _ in events:
-                    pass
-        except SobanError as err:
-            _logger.warning("warm-up failed", extra={"model": self.name, "reason": err.reason})
+            async with aclosing(all_choices([answer.events() for answer in answers])) as events:
+                async for item in events:
+                    if isinstance(item.event, Piece):
+                        self.throughput.add(item.event.tokens)
+                    yield item
+        finally:
+            self._account(answers, record, request)
+
+    def _account(self, answers: list[Answering], record: Record, request: pb.GenerateRequest) -> None:
+        used = Record()
+        used.usage = _whole(answers)
+        used.resumes = sum(answer.resumes for answer in answers)
+        seconds = sum(answer.engine_seconds for answer in answers)
+        prompts = len(answers) if self.card.config.engine == "external" else 1
+        used.charge(self._pricer.price(used.usage, seconds, prompts))
+        self._spending.add(self.name, request.tenant, used.usage, seconds, used.cost)
+        record.add(used)
+
+    def _capacity_changed(self) -> None:
+        self.admission.set_capacity(self.pool.capacity)
 
 
-def _delicate(options: pb.GenerationOptions) -> bool:
-    """Whether the engine compiles something of the request's, the part of it that is known to have crashed."""
-    return options.response_format.WhichOneof("format") not in (None, "text") or bool(options.tools)
+def _whole(answers: list[Answering]) -> Usage:
+    """Of all answers to a request. The prompt is the same for all and counts once."""
+    first, *_ = usages = [answer.usage for answer in answers]
+    return Usage(
+        input_tokens=first.input_tokens,
+        output_tokens=sum(usage.output_tokens for usage in usages),
+        cached_input_tokens=first.cached_input_tokens,
+        reasoning_tokens=sum(usage.reasoning_tokens for usage in usages),
+    )

@@ -27,8 +27,8 @@ class GenerationSettings(ServerSettings):
     engine_hang_seconds: Seconds = 30.0
     """An embedded engine that does not even say for so long that it lives is killed and started again. A busy one does:
     other threads answer while prompts are read."""
-    engine_return_seconds: Annotated[float, Field(ge=0, le=600)] = 5.0
-    """How long a request without text yet waits for an engine that died, to be sent once more."""
+    engine_idle_seconds: Seconds = 300.0
+    """A request for which nothing is written for so long is given up, whether its engine still says that it lives."""
     kv_cache_mib: Annotated[int, Field(ge=64)] = 1024
     """Memory for the contexts of an embedded engine, taken and cleared at its start (a second for each GiB or two).
     `contextLength` and `parallel` of its model are fitted into it."""

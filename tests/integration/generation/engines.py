@@ -21,8 +21,10 @@ import soban.v1 as pb
 from soban.generation.component import Generation
 from soban.generation.embedded import EmbeddedHost
 from soban.generation.settings import GenerationSettings
+from soban.runtime.config import Config
 from soban.runtime.model_settings import ModelConfig
 from soban.runtime.server import running
+from soban.runtime.settings import ConfigFile
 from soban.runtime.telemetry import Telemetry
 
 
@@ -43,10 +45,16 @@ class Service:
 
     @property
     def replica(self) -> EmbeddedHost:
-        """The engine's process."""
-        found = self.component.registry.find("ko").served.replica
-        assert isinstance(found, EmbeddedHost)
-        return found
+        """The only engine's process."""
+        (host,) = self.replicas
+        return host
+
+    @property
+    def replicas(self) -> list[EmbeddedHost]:
+        """The engines' processes."""
+        hosts = [replica.host for replica in self.component.registry.served("ko").pool.replicas]
+        assert all(isinstance(host, EmbeddedHost) for host in hosts)
+        return hosts
 
     async def generate(self, request: pb.GenerateRequest) -> pb.GenerateResponse:
         answer: pb.GenerateResponse = await self.stub.Generate(request, timeout=60)
@@ -70,7 +78,8 @@ class Service:
 async def serving(url: str, settings: dict[str, Any] | None = None, **model: Any) -> AsyncIterator[Service]:
     """A service with a real engine for the model at `url`."""
     chosen = GenerationSettings(port=0, longest_stream_seconds=120, **(settings or {}))
-    component = Generation({"ko": ModelConfig(url=url, **model)}, chosen, Telemetry.noop())
+    config = Config(ConfigFile(models={"ko": ModelConfig(url=url, **model)}))
+    component = Generation(config, chosen, Telemetry.noop())
     async with (
         running(component, chosen, grace=0.0) as server,
         grpc.aio.insecure_channel(server.target) as channel,

@@ -18,8 +18,10 @@ from soban.generation.engines.http import Endpoint, EngineHttp, open_session
 from soban.generation.engines.llamacpp import LlamaCpp
 from soban.generation.engines.pace import Pace
 from soban.generation.settings import GenerationSettings
+from soban.runtime.config import Config
 from soban.runtime.model_settings import ModelConfig
 from soban.runtime.server import running
+from soban.runtime.settings import ConfigFile
 from soban.runtime.telemetry import Telemetry
 from unit.generation.fake_llama import FakeLlama
 
@@ -56,8 +58,8 @@ def service(llama: FakeLlama) -> ServiceFactory:
     async def start(telemetry: Telemetry | None = None, model: Any = None, **given: Any) -> AsyncIterator[Service]:
         settings = GenerationSettings(port=0, longest_stream_seconds=30, **given)
         async with llama.running() as url:
-            config = ModelConfig(url="m.gguf", address=url, **(model or {}))
-            component = Generation({"ko": config}, settings, telemetry or Telemetry.noop())
+            config = Config(ConfigFile(models={"ko": ModelConfig(url="m.gguf", address=url, **(model or {}))}))
+            component = Generation(config, settings, telemetry or Telemetry.noop())
             async with (
                 running(component, settings, telemetry, grace=0.0) as server,
                 grpc.aio.insecure_channel(server.target) as channel,

@@ -11,10 +11,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 import soban.v1 as pb
-from soban.generation.component import Generation
-from soban.generation.settings import GenerationSettings
 from soban.runtime.errors import ContextOverflow, NotBuilt, from_rpc_error
-from soban.runtime.model_settings import ModelConfig
 from soban.runtime.telemetry import Telemetry
 from unit.generation import recorded
 from unit.generation.conftest import ServiceFactory, ask
@@ -115,7 +112,6 @@ async def test_what_is_not_built_says_so(service: ServiceFactory) -> None:
     async with service() as running:
         stub = running.stub
         assert "Embed" in (await failure(stub.Embed(pb.EmbedRequest()))).message
-        assert "WatchLoad" in (await failure(anext(aiter(stub.WatchLoad(pb.WatchLoadRequest()))))).message
         regex = ask(response_format=pb.ResponseFormat(regex="[가-힣]+"))
         assert isinstance(await failure(stub.Generate(regex)), NotBuilt)
 
@@ -261,13 +257,3 @@ async def test_no_text_of_users_is_logged(
     assert caplog.records
     assert secret not in caplog.text
     assert not any(secret in str(vars(record)) for record in caplog.records)
-
-
-async def test_engines_that_are_not_built_keep_the_server_from_starting() -> None:
-    """With their name."""
-    with pytest.raises(NotBuilt, match=r"engine vllm of models\.ko"):
-        Generation(
-            {"ko": ModelConfig(url="m", engine="vllm", address="http://127.0.0.1:9")},
-            GenerationSettings(),
-            Telemetry.noop(),
-        )

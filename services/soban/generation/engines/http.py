@@ -92,9 +92,9 @@ def open_session() -> ClientSession:
 class EngineHttp:
     """`endpoint` is asked for each request, since an embedded engine moves when it restarts; it may raise NoReplica.
 
-    `silence` is how many seconds a request may stay without a byte in answer, signs of life included; `idle` is how many
-    it may stay without anything to show, with signs of life or not. Redirects are not
-    followed: a prompt goes where the configuration says and nowhere else.
+    `silence` is how many seconds a request may stay without a byte in answer, signs of life included; `idle` is how
+    many it may stay without anything to show, with signs of life or not. Redirects are not followed: a prompt goes
+    where the configuration says and nowhere else.
     """
 
     def __init__(

@@ -1,0 +1,157 @@
+"""One answer, from as many replicas as it takes. Its caller sees one stream, in which nothing is missing or twice."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+
+import soban.v1 as pb
+from soban.generation.choosing.demand import Demand
+from soban.generation.engine import EngineRequest, Event, Feature, Finished, Piece, Started, Usage
+from soban.generation.fleet import Fleet, Lease
+from soban.generation.resume import Journal, continued
+from soban.generation.work import WorkItem
+from soban.runtime.errors import EngineLost, EngineOverloaded, NoReplica, SobanError
+
+_logger = logging.getLogger(__name__)
+
+_MOST_LOSSES = 3
+_PAUSE_SECONDS = 1.0
+
+Requeue = Callable[[float | None], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What one answer needs. `requeue` waits for admission again, and raises what the queue raises."""
+
+    model: str
+    asked: EngineRequest
+    demand: Demand
+    item: WorkItem
+    deadline: float | None
+    requeue: Requeue
+
+
+@dataclass(slots=True)
+class Answering:
+    """Iterate over `events` once; afterwards `usage`, `engine_seconds` and `resumes` tell, however it ended."""
+
+    fleet: Fleet
+    task: Task
+    engine_seconds: float = 0.0
+    _journal: Journal = field(default_factory=Journal)
+    _losses: int = 0
+    _started: bool = False
+    _goes_on: bool = False
+
+    @property
+    def usage(self) -> Usage:
+        """Of all its replicas."""
+        return self._journal.usage()
+
+    @property
+    def resumes(self) -> int:
+        """How often it went on elsewhere after text."""
+        return self._journal.resumes
+
+    async def events(self) -> AsyncGenerator[Event, None]:
+        """Started once, pieces, Finished. Raises SobanError where no replica could end it."""
+        try:
+            async with aclosing(self._legs()) as events:
+                async for event in events:
+                    yield event
+        finally:
+            self.task.item.leave(self.usage)
+
+    async def _legs(self) -> AsyncGenerator[Event, None]:
+        demand = self.task.demand
+        request: pb.GenerateRequest | None = self.task.asked.request
+        while True:
+            if request is None:
+                yield Finished(pb.FINISH_REASON_LENGTH, self.usage)
+                return
+            lease = await self.fleet.lease(demand, self.task.deadline)
+            try:
+                async with aclosing(self._leg(lease, request)) as events:
+                    async for event in events:
+                        yield event
+            except (EngineLost, NoReplica, EngineOverloaded) as err:
+                await self._recover(lease, err)
+            else:
+                return
+            demand = replace(demand, avoid=demand.avoid | {lease.replica.id})
+            if self._journal.shown:
+                request = self._rest()
+
+    async def _leg(self, lease: Lease, request: pb.GenerateRequest) -> AsyncGenerator[Event, None]:
+        """What one replica adds."""
+        asked = EngineRequest(request, self.task.asked.seed, self.task.asked.adapter)
+        self._goes_on = self._journal.shown
+        try:
+            with lease.held(self.task.item):
+                async with aclosing(lease.replica.engine.generate(asked)) as events:
+                    async for event in events:
+                        if (shown := self._as_shown(event, lease)) is not None:
+                            yield shown
+        finally:
+            self.engine_seconds += lease.seconds
+
+    def _as_shown(self, event: Event, lease: Lease) -> Event | None:
+        """What the caller sees of an event, once it is written down."""
+        if isinstance(event, Piece):
+            event.resumed, self._goes_on = self._goes_on, False
+            self._journal.wrote(event)
+            lease.progress(self._progress(event))
+            return event
+        if isinstance(event, Finished):
+            self._journal.ended(event)
+            lease.replica.answered()
+            return Finished(event.reason, self.usage, event.stop_sequence)
+        first, self._started = not self._started, True
+        return Started(self.task.model) if first else None
+
+    def _progress(self, piece: Piece) -> float:
+        item, before = self.task.item, self.task.item.left
+        item.first_output(piece.input_tokens)
+        item.progress(piece.tokens)
+        return before - item.left
+
+    async def _recover(self, lease: Lease, err: SobanError) -> None:
+        """Tells the replica what happened, and returns if another try may succeed. Raises `err` if not."""
+        replica, journal = lease.replica, self._journal
+        fields = {"model": self.task.model, "replica": replica.id, "reason": err.reason, "error": str(err)}
+        _logger.warning("replica lost a request", extra={**fields, "text_sent": journal.shown})
+        overloaded = not isinstance(err, EngineLost)
+        if overloaded:
+            replica.pause(err.retry_after or _PAUSE_SECONDS)
+        else:
+            replica.lost()
+            self._losses += 1
+        if journal.shown and not self._continues(lease):
+            raise err
+        if not overloaded and (self._losses >= _MOST_LOSSES or _delicate(self.task.asked.request.options)):
+            raise err
+        journal.broke()
+        self.task.item.requeued()
+        if overloaded and not journal.shown:
+            await self.task.requeue(err.retry_after)
+
+    def _continues(self, lease: Lease) -> bool:
+        request = self.task.asked.request
+        wanted = Feature.CONTINUATION if request.messages else Feature.COMPLETION
+        return wanted in lease.replica.engine.support and self._journal.resumable(request)
+
+    def _rest(self) -> pb.GenerateRequest | None:
+        """What is still to be written; None if the limit is reached already."""
+        request, tokens = self.task.asked.request, self._journal.tokens
+        if request.options.HasField("max_tokens") and tokens >= request.options.max_tokens:
+            return None
+        return continued(request, self._journal.text, tokens)
+
+
+def _delicate(options: pb.GenerationOptions) -> bool:
+    """Whether the engine compiles something of the request's, the part of it that is known to have crashed."""
+    return options.response_format.WhichOneof("format") not in (None, "text") or bool(options.tools)
