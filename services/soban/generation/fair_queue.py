@@ -9,6 +9,7 @@ at most one request of each other tenant beyond its share.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Hashable
 from heapq import heapify, heappop, heappush
 from typing import Generic, Protocol, TypeVar
@@ -53,7 +54,7 @@ class FairQueue(Generic[W]):
         self._levels[entry.level].push(entry, self._arrivals)
 
     def put_back(self, entry: W) -> None:
-        """In front of its class, behind those that were put back before. It has had its turn: it costs no share."""
+        """In front of its class, behind those that were put back before. It has had its turn and pays no more."""
         self._size += 1
         self._levels[entry.level].put_back(entry)
 
@@ -102,7 +103,8 @@ class _Line(Generic[W]):
     __slots__ = ("entries", "start", "work")
 
     def __init__(self, start: float) -> None:
-        self.entries: dict[W, int] = {}
+        # A dict would walk over the holes of all that have left to find its first entry.
+        self.entries: OrderedDict[W, int] = OrderedDict()
         self.start = start
         self.work = 0.0
 
@@ -118,8 +120,8 @@ class _Level(Generic[W]):
         self.size = 0
         self.work = 0.0
         self._time = 0.0
-        self._returned: dict[W, None] = {}
-        self._fresh: dict[W, None] = {}
+        self._returned: OrderedDict[W, None] = OrderedDict()
+        self._fresh: OrderedDict[W, None] = OrderedDict()
         self._lines: dict[str, _Line[W]] = {}
         self._sizes = _Sizes()
         # (tag, number of the request, line): valid while that request is the first of that line.
@@ -139,6 +141,7 @@ class _Level(Generic[W]):
             self._tag(line)
 
     def put_back(self, entry: W) -> None:
+        self.pinned = None
         self._returned[entry] = None
         self.size += 1
         self.work += entry.work
@@ -220,7 +223,7 @@ class _Sizes:
 
     def __init__(self) -> None:
         self.largest = 0
-        self._tenants: dict[int, dict[str, None]] = {}
+        self._tenants: dict[int, OrderedDict[str, None]] = {}
 
     def move(self, tenant: str, old: int, new: int) -> None:
         if old:
@@ -228,7 +231,7 @@ class _Sizes:
             if not self._tenants[old]:
                 del self._tenants[old]
         if new:
-            self._tenants.setdefault(new, {})[tenant] = None
+            self._tenants.setdefault(new, OrderedDict())[tenant] = None
         if new > self.largest or self.largest not in self._tenants:
             self.largest = new
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, Protocol, TypeVar
 
@@ -31,7 +32,7 @@ class Holding(Generic[H]):
         self._seconds = seconds
         self._clock = clock
         self._run_out = run_out
-        self._waiting: dict[H, None] = {}
+        self._waiting: OrderedDict[H, None] = OrderedDict()
         self._timer: asyncio.TimerHandle | None = None
         self._began: float | None = clock()
         self._usual = 0.0

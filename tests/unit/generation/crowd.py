@@ -64,6 +64,10 @@ class Crowd:
             self._leave[name].set()
             await self.settle()
 
+    async def resize(self, capacity: int) -> None:
+        self.admission.set_capacity(capacity)
+        await self.settle()
+
     async def return_(self, name: str, retry_after: float | None = None) -> None:
         """The engine sends it back; its own task goes on as it was."""
         self.tasks[f"{name} again"] = asyncio.create_task(self._again(name, retry_after))
