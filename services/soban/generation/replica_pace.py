@@ -44,6 +44,11 @@ class ReplicaPace:
         self._sequence_seconds = 0.0
         self._busy_since = self._since = self._changed = clock()
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing of ours is there."""
+        return self._running <= 0
+
     def begin(self, sequences: int) -> None:
         """A prompt goes to it."""
         now = self._clock()

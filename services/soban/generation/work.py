@@ -22,6 +22,8 @@ _LIMIT_BITS = 2
 _UNLIMITED = -1
 _NOTHING = Shape()
 
+# Replicas come and go, each under a name of its own; with so many, those without work are forgotten.
+_MOST_REPLICAS = 256
 # A sequence that goes on has at least so many tokens before it, however long it has become.
 _FEWEST_LEFT = 1.0
 
@@ -153,10 +155,6 @@ class WorkMeter:
         self.add(work.prefill, work.decode)
         return WorkItem(self, work)
 
-    def forget(self, replica: str) -> None:
-        """It is no more."""
-        self._paces.pop(replica, None)
-
     def add(self, prefill: float, decode: float) -> None:
         """For items: so much more is in flight; less where it is negative."""
         self._unread += prefill
@@ -172,6 +170,8 @@ class WorkMeter:
         """For items: of the replica that they are on."""
         found = self._paces.get(replica)
         if found is None:
+            if len(self._paces) >= _MOST_REPLICAS:
+                self._paces = {name: pace for name, pace in self._paces.items() if not pace.idle}
             found = self._paces[replica] = ReplicaPace(self._speed, self._knee, self._clock)
         return found
 

@@ -306,12 +306,16 @@ def test_the_meter_finds_the_knee_of_a_replica_from_tokens_alone() -> None:
     assert meter.knee == pytest.approx(8, rel=0.3)
 
 
-def test_a_replica_that_is_gone_leaves_nothing_behind() -> None:
+def test_replicas_that_come_and_go_are_forgotten_and_busy_ones_are_not() -> None:
     clock = Clock()
     meter = WorkMeter(clock)
     item = meter.arrive(Work(prefill=10, decode=10))
-    item.admitted("a")
-    meter.forget("a")
+    item.admitted("busy")
+    busy = meter.pace("busy")
+    for number in range(2000):
+        read(meter, clock, 100, 0.1, f"pod-{number}")
+    assert meter.pace("busy") is busy
+    assert len(meter._paces) <= 257
     item.progress(3)
     item.leave()
     assert meter.tokens_in_flight == 0
