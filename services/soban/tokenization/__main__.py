@@ -13,7 +13,7 @@ from soban.tokenization.tokenization import Tokenization
 async def main() -> None:
     """Settings, collaborators, serve."""
     config, settings, telemetry = boot("tokenization", TokenizationSettings)
-    await serve(Tokenization(settings, config.models), settings, telemetry)
+    await serve(Tokenization(settings, config.names), settings, telemetry)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import soban.v1 as pb
 from soban.runtime.errors import InvalidField, ModelNotFound, TokenizerNotFound
-from soban.runtime.model_settings import ModelConfig
+from soban.runtime.names import Names
 from soban.runtime.template_arguments import template_arguments
 from soban.runtime.vocabulary.rendering import Rendering
 from soban.runtime.vocabulary.tokenizer import ModelTokenizer
@@ -29,15 +29,21 @@ _AT_A_TIME = 100_000
 class ModelTokens:
     """Counting, encoding, decoding and chat templates. Long work is done in threads of its own."""
 
-    def __init__(self, configured: Mapping[str, ModelConfig], threads: int) -> None:
-        self._configured = configured
+    def __init__(self, names: Names, threads: int) -> None:
+        self._names = names
         self._models: Mapping[str, Model] = {}
+        self._profiles: Mapping[str, Model] = {}
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="tokens")
 
     async def start(self) -> None:
         """Loads the tokenizer of every model that has one. Raises ConfigError."""
-        loaded = await asyncio.to_thread(lambda: [load_model(*item) for item in self._configured.items()])
+        loaded = await asyncio.to_thread(lambda: [load_model(*item) for item in self._names.models.items()])
         self._models = {model.name: model for model in loaded if model is not None}
+        self._profiles = {
+            name: self._models[profile.model].instructed(profile.system_prompt)
+            for name, profile in self._names.profiles.items()
+            if profile.model in self._models
+        }
 
     async def stop(self) -> None:
         """Ends the threads once they have finished what they do."""
@@ -103,13 +109,20 @@ class ModelTokens:
     def _model(self, name: str) -> Model:
         if not name:
             raise InvalidField("a model is required", field="model")
-        model = self._models.get(name)
+        model = self._models.get(name) or self._profiles.get(name)
         if model is not None:
             return model
-        if name not in self._configured:
+        route = self._names.routes.get(name)
+        if route is not None:
+            members = ", ".join(route.models)
+            raise TokenizerNotFound(
+                f"{name} is a route, and each model has its own tokens: name {members}", field="model"
+            )
+        if name not in self._names.all():
             raise ModelNotFound(f"no model is named {name[:128]!r}", field="model")
+        own = self._names.model_of(name)
         raise TokenizerNotFound(
-            f"{name} has no tokenizer here; set models.{name}.tokenizer to its tokenizer.json", field="model"
+            f"{name} has no tokenizer here; set models.{own}.tokenizer to its tokenizer.json", field="model"
         )
 
     async def _count_texts(self, model: Model, texts: Sequence[str], add_special: bool, normalize: bool) -> list[int]:

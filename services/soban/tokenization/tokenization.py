@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import grpc
 
 import soban.v1 as pb
-from soban.runtime.model_settings import ModelConfig
+from soban.runtime.names import Names
 from soban.tokenization.analysis.pool import WorkerPool
 from soban.tokenization.analyzer import versions
 from soban.tokenization.model_tokens import ModelTokens
@@ -25,9 +25,9 @@ class Tokenization:
 
     service_names: Sequence[str] = (TOKENIZATION_SERVICE,)
 
-    def __init__(self, settings: TokenizationSettings, models: Mapping[str, ModelConfig]) -> None:
+    def __init__(self, settings: TokenizationSettings, names: Names) -> None:
         self._workers = WorkerPool(settings.worker_count, settings.load_seconds, settings.log_level)
-        self._tokens = ModelTokens(models, processors())
+        self._tokens = ModelTokens(names, processors())
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Registers the servicer."""

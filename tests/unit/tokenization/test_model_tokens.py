@@ -13,7 +13,9 @@ import pytest
 import soban.v1 as pb
 from soban.runtime.config import ConfigError
 from soban.runtime.errors import InvalidField, ModelNotFound, TokenizerNotFound
-from soban.runtime.model_settings import ModelConfig
+from soban.runtime.model_settings import ModelConfig, ProfileConfig
+from soban.runtime.names import Names
+from soban.runtime.route_settings import RouteConfig
 from soban.tokenization.model_tokens import ModelTokens
 from unit.tokenization.korean import NFD, SENTENCES
 from unit.tokenization.vocabularies import BOS, CONFIG, END, USER, byte_level, save
@@ -33,7 +35,13 @@ async def tokens(tmp_path: Path) -> AsyncIterator[ModelTokens]:
         "ko-polite": ModelConfig(url="hf://soban/ko", tokenizer=str(plain), system_prompt="공손히 답한다."),
         "ko-bare": ModelConfig(url="hf://soban/ko"),
     }
-    tokens = ModelTokens(models, threads=2)
+    profiles = {
+        "law": ProfileConfig(model="ko", system_prompt="공손히 답한다."),
+        "chat": ProfileConfig(model="ko-polite"),
+        "bare": ProfileConfig(model="ko-bare"),
+    }
+    routes = {"both": RouteConfig.model_validate({"fallback": ["ko", "law"]})}
+    tokens = ModelTokens(Names(models, profiles, routes), threads=2)
     await tokens.start()
     yield tokens
     await tokens.stop()
@@ -166,6 +174,24 @@ async def test_an_answer_is_continued_after_its_header(tokens: ModelTokens) -> N
         await tokens.render(request, None)
 
 
+async def test_a_profile_counts_as_its_model_under_its_own_instructions(tokens: ModelTokens) -> None:
+    """Or under the model's, where it has none."""
+
+    async def total(model: str) -> int:
+        return (await tokens.count(pb.CountTokensRequest(model=model, messages=[user("비가 온다")]), None)).total
+
+    assert await total("law") == await total("chat") == await total("ko-polite") > await total("ko")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("both", "name ko, law"), ("bare", "models.ko-bare.tokenizer"), ("ko-bare", "models.ko-bare")]
+)
+async def test_a_name_without_a_tokenizer_says_what_to_do(tokens: ModelTokens, name: str, told: str) -> None:
+    """A route has as many as it has models."""
+    with pytest.raises(TokenizerNotFound, match=told):
+        await tokens.count(pb.CountTokensRequest(model=name, texts=["비"]), None)
+
+
 async def test_the_models_system_prompt_is_counted(tokens: ModelTokens) -> None:
     """As generation sends it."""
     rendered = await tokens.render(pb.RenderChatRequest(model="ko-polite", messages=[user("안녕")]), None)
@@ -243,7 +269,7 @@ async def test_tokenizers_are_listed(tokens: ModelTokens) -> None:
 async def test_a_tokenizer_that_cannot_be_used_stops_the_start(tmp_path: Path) -> None:
     """Rather than the first request."""
     (tmp_path / "tokenizer.json").write_text("{}", encoding="utf-8")
-    broken = ModelTokens({"ko": ModelConfig(url="hf://soban/ko", tokenizer=str(tmp_path))}, threads=1)
+    broken = ModelTokens(Names({"ko": ModelConfig(url="hf://soban/ko", tokenizer=str(tmp_path))}), threads=1)
     with pytest.raises(ConfigError):
         await broken.start()
     await broken.stop()

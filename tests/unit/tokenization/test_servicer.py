@@ -11,6 +11,7 @@ import soban.v1 as pb
 from soban.runtime.config import Config, ConfigError
 from soban.runtime.context import Call, bind
 from soban.runtime.errors import InvalidField, TextTooLong
+from soban.runtime.names import Names
 from soban.tokenization.model_tokens import ModelTokens
 from soban.tokenization.morphology import Morphology
 from soban.tokenization.servicer import TokenizationServicer
@@ -31,7 +32,7 @@ class Context:
 @pytest.fixture
 def servicer() -> TokenizationServicer:
     morphology = Morphology(InlineWorkers(), VERSIONS)
-    return TokenizationServicer(morphology, ModelTokens({}, threads=1))  # type: ignore[abstract]
+    return TokenizationServicer(morphology, ModelTokens(Names({}), threads=1))  # type: ignore[abstract]
 
 
 async def test_an_analysis_says_what_produced_it(servicer: TokenizationServicer) -> None:
@@ -80,7 +81,7 @@ async def test_what_is_wrong_is_refused_before_any_work(servicer: TokenizationSe
 
 async def test_a_component_that_never_started_stops() -> None:
     """As after a port that is taken."""
-    component = Tokenization(TokenizationSettings(), {})
+    component = Tokenization(TokenizationSettings(), Names({}))
     component.add_to(grpc.aio.server())
     assert component.service_names == (TOKENIZATION_SERVICE,)
     await component.drain(1.0)

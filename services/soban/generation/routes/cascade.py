@@ -63,7 +63,7 @@ class Cascade:
         with Inquiry(self._members[-1], visit) as inquiry:
             async with aclosing(inquiry.events(request)) as events:
                 async for item in events:
-                    yield inquiry.tells(item)
+                    yield item
             inquiry.outcome = ACCEPTED
 
     async def model(self) -> pb.Model:
@@ -99,9 +99,9 @@ class Cascade:
                     return
                 attempt.shown = True
                 for item in attempt.held.release(logprobs=wanted):
-                    yield inquiry.tells(item)
+                    yield item
                 async for item in events:
-                    yield inquiry.tells(item if wanted else without_logprobs(item))
+                    yield item if wanted else without_logprobs(item)
             inquiry.outcome = ACCEPTED
 
     def _asked(self, request: pb.GenerateRequest) -> pb.GenerateRequest:

@@ -77,9 +77,9 @@ async def _ask(
             begin = await _begin(events, wait)
             progress.shown = True
             for item in begin:
-                yield inquiry.tells(item)
+                yield item
             async for item in events:
-                yield inquiry.tells(item)
+                yield item
         inquiry.outcome = ACCEPTED
 
 

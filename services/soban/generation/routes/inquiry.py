@@ -8,7 +8,7 @@ from types import TracebackType
 
 import soban.v1 as pb
 from soban.generation.choices import ChoiceEvent
-from soban.generation.engine import Started, Usage
+from soban.generation.engine import Usage
 from soban.generation.measure import Record
 from soban.generation.target import Target, Visit
 from soban.runtime.errors import SobanError
@@ -40,12 +40,6 @@ class Inquiry:
         async with aclosing(self.target.generate(request, self._own)) as events:
             async for item in events:
                 yield item
-
-    def tells(self, item: ChoiceEvent) -> ChoiceEvent:
-        """It goes to the caller now."""
-        if not isinstance(item.event, Started):
-            self._visit.record.output()
-        return item
 
     def failed(self, err: SobanError) -> None:
         """It ended with this error."""

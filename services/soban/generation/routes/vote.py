@@ -85,7 +85,7 @@ class Vote:
             for ballot in ballots:
                 ballot.inquiry.close()
         for item in elected.held.release(logprobs=request.options.logprobs):
-            yield elected.inquiry.tells(item)
+            yield item
 
     async def model(self) -> pb.Model:
         """As `Target.model`."""

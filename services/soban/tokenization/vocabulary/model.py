@@ -25,6 +25,10 @@ class Model:
     context_length: int
     system_prompt: str | None
 
+    def instructed(self, system_prompt: str | None) -> Model:
+        """The same model under a profile's system prompt; None leaves its own."""
+        return self if system_prompt is None else replace(self, system_prompt=system_prompt)
+
     def render(
         self, messages: Sequence[pb.Message], tools: Sequence[pb.Tool], how: Rendering, remaining: float | None
     ) -> str:
