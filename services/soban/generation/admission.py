@@ -88,15 +88,6 @@ class Admission:
         """
         return Place(self, claim)
 
-    @property
-    def parallel(self) -> int:
-        """As `capacity`."""
-        return self._capacity
-
-    def slots(self, need: int, priority: pb.Priority.ValueType, deadline: float | None) -> Place:
-        """A place for a request of unknown size."""
-        return self.place(Claim(need, priority, "", need, deadline))
-
     async def enter(self, place: Place) -> None:
         """`async with` of a place."""
         claim = place.claim
@@ -206,10 +197,9 @@ class Admission:
     def _grant(self, turn: Turn) -> None:
         self._queue.take(turn)
         turn.queued = False
-        if not turn.admitted.cancelled():
-            turn.taken = self._allotted(turn.need)
-            self._running += turn.taken
-            _wake(turn)
+        turn.taken = self._allotted(turn.need)
+        self._running += turn.taken
+        _wake(turn)
 
     def _left(self, turn: Turn) -> float:
         return float("inf") if turn.deadline is None else turn.deadline - self._clock()
@@ -259,5 +249,6 @@ class Admission:
 
 
 def _wake(turn: Turn) -> None:
+    """One that was cancelled in the same moment withdraws by itself."""
     if not turn.admitted.done():
         turn.admitted.set_result(None)

@@ -86,9 +86,9 @@ class Place:
         """After an engine's 429 or 503: gives sequences back, all or as many as said, and waits again in front.
 
         `retry_after` is what the engine said, in seconds. The deadline stays. Raises what entering raises, and
-        EngineOverloaded when no engine wanted the request for the eighth time or none will before its deadline.
+        EngineOverloaded when engines refused the request eight times for each sequence, or will until its deadline.
         """
         self._returns += 1
-        if self._returns > _MOST_RETURNS:
+        if self._returns > _MOST_RETURNS * self.claim.need:
             raise EngineOverloaded("the engines of this model refuse this request each time", retry_after=retry_after)
         await self._door.enter_again(self, retry_after, sequences)
