@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Any
 
 import soban.v1 as pb
@@ -20,18 +19,6 @@ from soban.runtime.errors import EngineLost, SobanError
 _NO_SUCH_PAGE = (404, 405, 501)
 
 MakeReply = Callable[[pb.GenerateRequest, ErrorOf], Reply]
-
-
-@dataclass(frozen=True, slots=True)
-class ModelCard:
-    """An entry of `/v1/models`. What it does not say is None or empty."""
-
-    name: str
-    root: str = ""
-    """Path or repository of the weights."""
-    parent: str = ""
-    """Of a LoRA adapter: the model below it."""
-    context_length: int | None = None
 
 
 class OpenAiApi:
@@ -94,32 +81,7 @@ class OpenAiApi:
             return Reading()
         return read_metrics(self._dialect.engine, self._said(answered).body.decode(errors="replace"))
 
-    async def models(self) -> list[ModelCard]:
-        """The models it names, the adapters among them."""
-        told = await self.get("/v1/models")
-        try:
-            return [_card(entry) for entry in told["data"]]
-        except (KeyError, TypeError, AttributeError) as err:
-            raise EngineLost("the engine does not list its models as OpenAI does") from err
-
-    async def base_model(self) -> str:
-        """The name of its only model; of several, the first. Raises EngineLost when it has none."""
-        for card in await self.models():
-            if not card.parent:
-                return card.name
-        raise EngineLost("the engine names no model")
-
     def _said(self, answered: Answered) -> Answered:
         if answered.status != 200:
             raise self._error(refusal_of(answered), pb.GenerateRequest())
         return answered
-
-
-def _card(entry: Mapping[str, Any]) -> ModelCard:
-    length = entry.get("max_model_len")
-    return ModelCard(
-        str(entry["id"]),
-        str(entry.get("root") or ""),
-        str(entry.get("parent") or ""),
-        length if isinstance(length, int) else None,
-    )

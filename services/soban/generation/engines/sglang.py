@@ -12,6 +12,7 @@ from soban.generation.engines import openai_errors
 from soban.generation.engines.context import EngineContext
 from soban.generation.engines.openai_api import OpenAiApi
 from soban.generation.engines.openai_errors import Refusal, number, refusal_of
+from soban.generation.engines.openai_models import ServedModel
 from soban.generation.engines.openai_request import OPENAI_OPTIONS, Dialect, response_format
 from soban.generation.engines.support import require_support
 from soban.runtime.errors import EngineLost, NoReplica, SobanError
@@ -67,8 +68,7 @@ class SgLang:
     def __init__(self, context: EngineContext) -> None:
         self._http = context.http
         self._api = OpenAiApi(context.http, DIALECT, error=error_of)
-        self._model = context.model
-        self._found = ""
+        self._model = ServedModel(self._api, context.model)
         self._context_length: int | None = None
 
     def check(self, request: pb.GenerateRequest) -> None:
@@ -78,7 +78,7 @@ class SgLang:
 
     async def generate(self, asked: EngineRequest) -> AsyncGenerator[Event, None]:
         """As `Engine.generate`."""
-        model = self._model or self._found or await self._find()
+        model = await self._model.name()
         beside: dict[str, Any] = {"lora_path": asked.adapter} if asked.adapter else {}
         if asked.request.prompt and not asked.request.options.HasField("max_tokens"):
             beside["max_tokens"] = await self._room(asked.request.prompt, model)
@@ -88,17 +88,15 @@ class SgLang:
 
     async def describe(self) -> Description:
         """As `Engine.describe`."""
-        cards = await self._api.models()
-        bases = [card for card in cards if not card.parent]
-        self._found = bases[0].name if bases else ""
-        self._context_length = next((card.context_length for card in bases if card.context_length), None)
+        listed = await self._model.listed()
+        self._context_length = listed.context_length
         model, server = await self._first_of(_MODEL_INFO), await self._first_of(_SERVER_INFO)
-        names = [name for card in bases for name in (card.name, card.root)]
+        path = str(model.get("model_path") or "")
         return Description(
-            models=tuple(name for name in dict.fromkeys([*names, str(model.get("model_path") or "")]) if name),
-            context_length=self._context_length,
+            models=tuple(dict.fromkeys([*listed.names, *([path] if path else [])])),
+            context_length=listed.context_length,
             slots=_slots(server),
-            adapters=tuple(card.name for card in cards if card.parent),
+            adapters=listed.adapters,
             version=str(server.get("version") or ""),
         )
 
@@ -138,10 +136,6 @@ class SgLang:
             except SobanError:
                 continue
         return {}
-
-    async def _find(self) -> str:
-        self._found = await self._api.base_model()
-        return self._found
 
 
 def _slots(server: Mapping[str, Any]) -> int | None:

@@ -11,6 +11,7 @@ from soban.generation.engine import Description, EngineRequest, Event, Feature, 
 from soban.generation.engines.context import EngineContext
 from soban.generation.engines.openai_api import OpenAiApi
 from soban.generation.engines.openai_errors import error_of, refusal_of
+from soban.generation.engines.openai_models import ServedModel
 from soban.generation.engines.openai_request import OPENAI_OPTIONS, Dialect, response_format
 from soban.generation.engines.support import not_built, require_support
 
@@ -55,8 +56,7 @@ class Vllm:
     def __init__(self, context: EngineContext) -> None:
         self._http = context.http
         self._api = OpenAiApi(context.http, DIALECT)
-        self._model = context.model
-        self._found = ""
+        self._model = ServedModel(self._api, context.model)
 
     def check(self, request: pb.GenerateRequest) -> None:
         """As `Engine.check`."""
@@ -65,21 +65,18 @@ class Vllm:
 
     async def generate(self, asked: EngineRequest) -> AsyncGenerator[Event, None]:
         """As `Engine.generate`. To vLLM an adapter is a model of its own name."""
-        model = asked.adapter or self._model or self._found or await self._find()
+        model = asked.adapter or await self._model.name()
         async with aclosing(self._api.generate(asked, model)) as events:
             async for event in events:
                 yield event
 
     async def describe(self) -> Description:
         """As `Engine.describe`; how many sequences it works on at once (`--max-num-seqs`) it does not say."""
-        cards = await self._api.models()
-        bases = [card for card in cards if not card.parent]
-        self._found = bases[0].name if bases else ""
-        lengths = [card.context_length for card in bases if card.context_length is not None]
+        listed = await self._model.listed()
         return Description(
-            models=tuple(dict.fromkeys(name for card in bases for name in (card.name, card.root) if name)),
-            context_length=min(lengths, default=None),
-            adapters=tuple(card.name for card in cards if card.parent),
+            models=listed.names,
+            context_length=listed.context_length,
+            adapters=listed.adapters,
             version=str((await self._api.get("/version")).get("version") or ""),
         )
 
@@ -102,7 +99,3 @@ class Vllm:
         if answered.status in (404, 405) and "model" not in refusal.words and name.lower() not in refusal.words:
             raise not_built(DIALECT.engine, Feature.ADAPTER_LOADING, needs="VLLM_ALLOW_RUNTIME_LORA_UPDATING")
         raise error_of(refusal, pb.GenerateRequest())
-
-    async def _find(self) -> str:
-        self._found = await self._api.base_model()
-        return self._found

@@ -269,6 +269,21 @@ async def test_without_a_configured_name_the_base_model_is_asked() -> None:
     assert server.looked.count("/v1/models") == 1
 
 
+@pytest.mark.parametrize(
+    ("wanted", "called"),
+    [("ko-2b", "ko-2b"), (fake.MODEL, "ko-2b"), ("LGAI-EXAONE/EXAONE-4.0-1.2B", "LGAI-EXAONE/EXAONE-4.0-1.2B")],
+    ids=["by name", "by repository", "another one"],
+)
+async def test_the_model_goes_by_the_name_that_the_server_gave_it(wanted: str, called: str) -> None:
+    """Configured by its repository, served under `--served-model-name`."""
+    server = fake.fake_vllm()
+    async with vllm(server, model=wanted) as engine:
+        await engine.describe()
+        await events_of(engine)
+    assert server.asked[0].body["model"] == called
+    assert server.looked.count("/v1/models") == 1
+
+
 TOOLS = ask(tools=[pb.Tool(name="t")])
 GRAMMAR = ask(response_format=pb.ResponseFormat(grammar="root ::= ("))
 
