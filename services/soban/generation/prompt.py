@@ -8,13 +8,14 @@ from unicodedata import is_normalized, normalize
 
 import soban.v1 as pb
 from soban.generation.validation import validate_ranges
-from soban.runtime.config import ConfigError, ModelConfig
+from soban.runtime.config import ConfigError
 from soban.runtime.errors import InvalidField
 from soban.runtime.markers import Markers
+from soban.runtime.model_settings import ModelConfig, ProfileConfig
 
 _DEFAULTS = ("max_tokens", "temperature", "top_p", "top_k", "min_p", "frequency_penalty", "presence_penalty")
 SAMPLING = (*_DEFAULTS, "repetition_penalty")
-"""Options that `models.<name>.sampling` may set."""
+"""Options that `sampling` of models and profiles may set."""
 _WHOLE = ("max_tokens", "top_k")
 
 
@@ -26,10 +27,13 @@ class Prepared(NamedTuple):
 
 
 class Preparation:
-    """Of one model's requests. Raises ConfigError when the model's defaults are none."""
+    """Of one model's requests, or of a profile's. Raises ConfigError when the defaults of sampling are none.
 
-    def __init__(self, name: str, model: ModelConfig, markers: Markers | None = None) -> None:
-        self._sampling = _checked(name, model.sampling)
+    `path` is where they stand in the configuration, such as `models.ko-8b`.
+    """
+
+    def __init__(self, path: str, model: ModelConfig, markers: Markers | None = None) -> None:
+        self._sampling = _checked(path, model.sampling)
         self._system_prompt = model.system_prompt
         self._markers = markers or Markers()
 
@@ -88,15 +92,21 @@ def _composed(text: str, put: Callable[[str], None]) -> bool:
     return True
 
 
-def _checked(name: str, sampling: Mapping[str, float]) -> dict[str, float | int]:
+def under_profile(model: ModelConfig, profile: ProfileConfig) -> ModelConfig:
+    """The model as a profile wants it: other instructions if it has any, its sampling over the model's."""
+    instructions = model.system_prompt if profile.system_prompt is None else profile.system_prompt
+    return model.model_copy(update={"system_prompt": instructions, "sampling": {**model.sampling, **profile.sampling}})
+
+
+def _checked(path: str, sampling: Mapping[str, float]) -> dict[str, float | int]:
     for key, value in sampling.items():
         if key not in SAMPLING:
-            raise ConfigError(f"models.{name}.sampling.{key}", f"unknown option; known are {', '.join(SAMPLING)}")
+            raise ConfigError(f"{path}.sampling.{key}", f"unknown option; known are {', '.join(SAMPLING)}")
         if key in _WHOLE and value != int(value):
-            raise ConfigError(f"models.{name}.sampling.{key}", "must be a whole number")
+            raise ConfigError(f"{path}.sampling.{key}", "must be a whole number")
     defaults = {key: int(value) if key in _WHOLE else value for key, value in sampling.items()}
     try:
         validate_ranges(pb.GenerationOptions(**defaults))  # type: ignore[arg-type]
     except InvalidField as err:
-        raise ConfigError(f"models.{name}.sampling", str(err)) from err
+        raise ConfigError(f"{path}.sampling", str(err)) from err
     return defaults

@@ -14,7 +14,7 @@ from soban.generation.engines.http import open_session
 from soban.generation.instruments import Spending
 from soban.generation.load import loads_of
 from soban.generation.profiles import Profile
-from soban.generation.prompt import Preparation
+from soban.generation.prompt import Preparation, under_profile
 from soban.generation.routes.building import make_routes
 from soban.generation.served import ServedModel
 from soban.generation.settings import GenerationSettings
@@ -31,7 +31,9 @@ class Registry:
 
     def __init__(self, config: Config, settings: GenerationSettings, spending: Spending) -> None:
         for name, model in config.models.items():
-            Preparation(name, model)
+            Preparation(f"models.{name}", model)
+        for name, profile in config.profiles.items():
+            Preparation(f"profiles.{name}", under_profile(config.models[profile.model], profile))
         self._config = config
         self._settings = settings
         self._spending = spending

@@ -21,7 +21,7 @@ from soban.generation.instruments import Spending
 from soban.generation.load import load_of
 from soban.generation.measure import Record
 from soban.generation.pool import Pool
-from soban.generation.prompt import Preparation, Prepared
+from soban.generation.prompt import Preparation, Prepared, under_profile
 from soban.generation.target import Visit
 from soban.generation.throughput import Throughput
 from soban.generation.work import Estimator, Work, WorkItem, WorkMeter
@@ -72,7 +72,7 @@ class ServedModel:
         self.estimator = Estimator()
         self.meter = WorkMeter()
         self._markers = markers
-        self._own = Variant(name, Preparation(name, card.config, markers))
+        self._own = Variant(name, Preparation(f"models.{name}", card.config, markers))
         self._speaker = speaker
         self._pricer = pricer
         self._spending = spending
@@ -114,10 +114,8 @@ class ServedModel:
 
     def variant(self, name: str, profile: ProfileConfig) -> Variant:
         """The model under the name of a profile. Raises ConfigError for sampling that cannot be."""
-        own = self.card.config
-        instructions = own.system_prompt if profile.system_prompt is None else profile.system_prompt
-        changed = {"system_prompt": instructions, "sampling": {**own.sampling, **profile.sampling}}
-        return Variant(name, Preparation(name, own.model_copy(update=changed), self._markers), profile.adapter or "")
+        preparation = Preparation(f"profiles.{name}", under_profile(self.card.config, profile), self._markers)
+        return Variant(name, preparation, profile.adapter or "")
 
     def check(self, request: pb.GenerateRequest) -> None:
         """As `Target.check`."""

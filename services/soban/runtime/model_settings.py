@@ -12,6 +12,8 @@ from soban.runtime.section import Section
 DEMO_MODEL = "soban-demo"
 
 EngineKind = Literal["llamacpp", "tgi", "vllm", "sglang", "openvino", "external"]
+WITHOUT_ADAPTERS = frozenset({"openvino", "external"})
+"""Kinds of engine that have no LoRA adapters."""
 Money = Annotated[float, Field(ge=0, le=1e12)]
 
 _SCHEMES = ("http", "https", "dns+http", "dns+https", "kubernetes+http", "kubernetes+https")
@@ -101,6 +103,8 @@ class ModelConfig(Section):
             raise ValueError(f"engine {self.engine} is not started by Soban: give the address of a running one")
         if self.engine == "external" and self.data_leaves is None:
             raise ValueError("engine external needs dataLeaves: true if prompts leave your own machines, else false")
+        if self.adapters and self.engine in WITHOUT_ADAPTERS:
+            raise ValueError(f"engine {self.engine} has no LoRA adapters")
         return self
 
     @property

@@ -62,6 +62,6 @@ def test_every_text_of_a_chat_is_covered_and_no_prompt() -> None:
         request.messages.append(
             pb.Message(role=role, name=evil, tool_call_id=evil, parts=[part, part], tool_calls=[call])
         )
-    preparation = Preparation("ko", ModelConfig(url="m.gguf"))
+    preparation = Preparation("models.ko", ModelConfig(url="m.gguf"))
     assert evil not in str(preparation.prepare(request).request)
     assert preparation.prepare(pb.GenerateRequest(prompt=evil)).request.prompt == evil

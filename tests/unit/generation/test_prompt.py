@@ -18,7 +18,7 @@ NFC = normalize("NFC", NFD)
 
 
 def prepared(request: pb.GenerateRequest, **model: Any) -> Prepared:
-    return Preparation("ko", ModelConfig(url="m.gguf", **model)).prepare(request)
+    return Preparation("models.ko", ModelConfig(url="m.gguf", **model)).prepare(request)
 
 
 def text_of(request: pb.GenerateRequest) -> list[str]:
