@@ -11,6 +11,7 @@ from soban.generation.engines.context import EngineContext
 from soban.generation.engines.llamacpp import LlamaCpp
 from soban.generation.engines.openvino import OpenVino
 from soban.generation.engines.sglang import SgLang
+from soban.generation.engines.tgi import Tgi
 from soban.generation.engines.vllm import Vllm
 
 
@@ -26,6 +27,7 @@ class Kind:
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "llamacpp": Kind("llamacpp", LlamaCpp.support, LlamaCpp),
+        "tgi": Kind("tgi", Tgi.support, Tgi),
         "vllm": Kind("vllm", Vllm.support, Vllm),
         "sglang": Kind("sglang", SgLang.support, SgLang),
         "openvino": Kind("openvino", OpenVino.support, OpenVino),

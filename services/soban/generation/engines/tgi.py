@@ -1,0 +1,194 @@
+"""Adapter to Hugging Face's text-generation-inference.
+
+Two ways lead to an answer. With the model's tokenizer at hand (`models.<name>.tokenizer`) the prompt is rendered here
+and the answer read by token ids from the native stream: TGI's router may break Hangul between tokens, and then only ids
+are right. Without it, and for tools and images, TGI's chat endpoint renders; text that it breaks is an error, never an
+answer with holes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import soban.v1 as pb
+from soban.generation.engine import Description, EngineRequest, Event, Feature, Reading
+from soban.generation.engines.context import EngineContext
+from soban.generation.engines.http import Answered, Reply
+from soban.generation.engines.metrics import read_metrics
+from soban.generation.engines.openai_errors import refusal_of
+from soban.generation.engines.support import needed, not_built, require_support
+from soban.generation.engines.tgi_errors import error_of
+from soban.generation.engines.tgi_events import ChatAnswer, IdText, NativeAnswer, ServerText
+from soban.generation.engines.tgi_info import Info
+from soban.generation.engines.tgi_request import (
+    CHAT,
+    KIND,
+    chat_body,
+    check_logprobs,
+    check_options,
+    native_body,
+)
+from soban.generation.engines.tgi_server import GENERATE_PATH, TgiServer
+from soban.runtime.config import ConfigError
+from soban.runtime.errors import Internal, NotBuilt, SobanError
+from soban.runtime.vocabulary.files import configured_tokenizer
+
+if TYPE_CHECKING:
+    from soban.generation.engines.tgi_vocabulary import Vocabulary
+
+_LIBRARIES = ("jinja2", "tokenizers")
+_TOKENIZER = "models.<name>.tokenizer"
+_AT_ONCE = 20_000
+"""Bytes of a request up to which rendering and counting stay in the event loop: a few milliseconds."""
+# The chat endpoint has no words for them.
+_NATIVE_ONLY = (Feature.CONTINUATION, Feature.TEMPLATE_ARGUMENTS, Feature.TOP_K, Feature.REPETITION_PENALTY)
+_SHAPED = frozenset({Feature.TOOLS, Feature.JSON_SCHEMA, Feature.REGEX})
+
+
+class _Call(NamedTuple):
+    path: str
+    body: dict[str, Any]
+    reply: Reply
+
+
+class Tgi:
+    """Speaks with the TGI of `context`. Raises ConfigError where its tokenizer is configured and cannot be used."""
+
+    support = frozenset(Feature) - {
+        Feature.JSON_OBJECT,
+        Feature.GRAMMAR,
+        Feature.LOGIT_BIAS,
+        Feature.IGNORE_EOS,
+        Feature.MIN_P,
+        Feature.ADAPTER_LOADING,
+    }
+
+    def __init__(self, context: EngineContext) -> None:
+        self._http = context.http
+        self._server = TgiServer(context.http)
+        self._path = _tokenizer_of(context)
+        self._loaded: Vocabulary | None = None
+
+    def check(self, request: pb.GenerateRequest) -> None:
+        """As `Engine.check`."""
+        require_support(KIND, self.support, request)
+        check_options(request)
+        if not self._by_chat(request):
+            return
+        for feature in needed(request):
+            if feature in _NATIVE_ONLY:
+                lacking = f"without {_TOKENIZER}" if self._path is None else "with tools or images"
+                raise NotBuilt(
+                    f"{feature.value} on engine tgi {lacking} is not built",
+                    metadata={"feature": feature.value, "engine": KIND},
+                )
+        CHAT.body(request, None)
+
+    async def generate(self, asked: EngineRequest) -> AsyncGenerator[Event, None]:
+        """As `Engine.generate`."""
+        self.check(asked.request)
+        info = await self._server.info()
+        await self._check_server(asked.request, info)
+        by_chat = self._by_chat(asked.request)
+        call = self._chat_call(asked, info) if by_chat else await self._native_call(asked, info)
+
+        def refused(answered: Answered) -> SobanError:
+            return error_of(refusal_of(answered), asked.request)
+
+        async with aclosing(self._http.stream(call.path, call.body, call.reply, refused)) as events:
+            async for event in events:
+                yield event
+
+    async def describe(self) -> Description:
+        """As `Engine.describe`. It names one model whatever a request says, and does not tell its adapters."""
+        info = await self._server.look()
+        return Description(
+            models=(info.model,), context_length=info.total_tokens, slots=info.requests, version=info.version
+        )
+
+    async def healthy(self) -> bool:
+        """As `Engine.healthy`."""
+        try:
+            return (await self._http.get("/health")).status == 200
+        except SobanError:
+            return False
+
+    async def read_load(self) -> Reading:
+        """As `Engine.read_load`; series are missing until the first request."""
+        answered = await self._http.get("/metrics")
+        if answered.status != 200:
+            raise error_of(refusal_of(answered), pb.GenerateRequest())
+        return read_metrics(KIND, answered.body.decode(errors="replace"))
+
+    async def load_adapter(self, name: str, path: str) -> None:
+        """As `Engine.load_adapter`: TGI loads the ones of `--lora-adapters` at its start only."""
+        raise not_built(KIND, Feature.ADAPTER_LOADING, adapter=name, path=path)
+
+    def _by_chat(self, request: pb.GenerateRequest) -> bool:
+        if not request.messages:
+            return False
+        seen = any(part.HasField("image") for message in request.messages for part in message.parts)
+        return self._path is None or seen or bool(request.options.tools)
+
+    async def _check_server(self, request: pb.GenerateRequest, info: Info) -> None:
+        """What this very server cannot do, though others of its kind can. Raises NotBuilt."""
+        check_logprobs(request.options, info)
+        shaped = next((feature for feature in needed(request) if feature in _SHAPED), None)
+        if shaped is not None and not await self._server.keeps_shapes():
+            raise NotBuilt(
+                f"{shaped.value} on this TGI is not built: its backend does not keep to grammars",
+                metadata={"feature": shaped.value, "engine": KIND},
+            )
+
+    def _chat_call(self, asked: EngineRequest, info: Info) -> _Call:
+        return _Call(CHAT.chat_path, chat_body(asked, info), ChatAnswer(asked.request, error_of))
+
+    async def _native_call(self, asked: EngineRequest, info: Info) -> _Call:
+        request, options = asked.request, asked.request.options
+        vocabulary = await self._vocabulary()
+        if vocabulary is None:
+            prompt, tokens = request.prompt, await self._server.count(request.prompt)
+        else:
+            prompt, tokens = await self._prompt(vocabulary, request)
+        room = info.room(request, tokens)
+        most = options.max_tokens if options.HasField("max_tokens") else room
+        if most is not None and room is not None:
+            most = min(most, room)
+        words = ServerText() if vocabulary is None else IdText(vocabulary)
+        return _Call(GENERATE_PATH, native_body(asked, prompt, most, info), NativeAnswer(request, words, tokens))
+
+    async def _prompt(self, vocabulary: Vocabulary, request: pb.GenerateRequest) -> tuple[str, int]:
+        """The prompt as it is to be sent, and its tokens as they arrive.
+
+        TGI puts tokens before every prompt, whether or not a chat template has written them already: they go once.
+        """
+        around = await self._server.around(vocabulary)
+
+        def work() -> tuple[str, int]:
+            prompt = vocabulary.prompt(request).removeprefix(around.before)
+            return prompt, vocabulary.count(prompt) + around.tokens
+
+        return work() if request.ByteSize() <= _AT_ONCE else await asyncio.to_thread(work)
+
+    async def _vocabulary(self) -> Vocabulary | None:
+        if self._path is not None and self._loaded is None:
+            from soban.generation.engines.tgi_vocabulary import load_vocabulary
+
+            try:
+                self._loaded = await asyncio.to_thread(load_vocabulary, self._path)
+            except (ConfigError, OSError) as err:
+                raise Internal(f"the tokenizer cannot be used: {err}") from err
+        return self._loaded
+
+
+def _tokenizer_of(context: EngineContext) -> Path | None:
+    path = configured_tokenizer("<name>", context.config)
+    missing = [name for name in _LIBRARIES if path is not None and find_spec(name) is None]
+    if missing:
+        raise ConfigError(_TOKENIZER, f"needs {' and '.join(missing)}: pip install 'soban[tgi]'")
+    return path

@@ -1,0 +1,187 @@
+"""The events of TGI's native stream as pieces of one answer, and streams of its chats kept from broken text.
+
+One event is one token; the last one also has the whole text and, because they were asked for, details. There is no
+`[DONE]`. Read from a TGI 3.3.6:
+
+    {"index":1,"token":{"id":39903,"text":" Seoul","logprob":-0.305,"special":false},"generated_text":null,...}
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import soban.v1 as pb
+from soban.generation.engine import Finished, Piece, Usage
+from soban.generation.engines.openai_errors import refusal_in
+from soban.generation.engines.openai_events import Answer
+from soban.generation.engines.stops import StopMatcher
+from soban.generation.engines.text import WholeText
+from soban.generation.engines.tgi_errors import error_of
+from soban.generation.engines.token_text import TokenText, TokenVocabulary
+from soban.runtime.errors import EngineLost, NotBuilt
+
+_DONE = b"[DONE]"
+_REASONS = {
+    "length": pb.FINISH_REASON_LENGTH,
+    "eos_token": pb.FINISH_REASON_STOP,
+    "stop_sequence": pb.FINISH_REASON_STOP,
+}
+_BROKEN = "\ufffd"
+_BROKEN_BYTES = (_BROKEN.encode(), rb"\ufffd")
+# JSON has no infinity: TGI writes null for it, OpenAI this number.
+_LEAST_LOGPROB = -9999.0
+_decode = json.JSONDecoder().raw_decode
+
+
+class Words(Protocol):
+    """Reads tokens."""
+
+    def text(self, token: Mapping[str, Any]) -> str:
+        """What a token adds to the answer."""
+
+    def own_bytes(self, token: Mapping[str, Any]) -> bytes:
+        """The bytes that it stands for; empty where they are not known."""
+
+
+class IdText:
+    """Reads tokens by their ids."""
+
+    def __init__(self, vocabulary: TokenVocabulary) -> None:
+        self._text = TokenText(vocabulary)
+        self._vocabulary = vocabulary
+
+    def text(self, token: Mapping[str, Any]) -> str:
+        """As `Words`."""
+        return self._text.push(token["id"])
+
+    def own_bytes(self, token: Mapping[str, Any]) -> bytes:
+        """As `Words`."""
+        return self._vocabulary.bytes_of(token["id"])
+
+
+class ServerText:
+    """Reads tokens as the server writes them, where no vocabulary is at hand. Raises NotBuilt for U+FFFD."""
+
+    def text(self, token: Mapping[str, Any]) -> str:
+        """As `Words`."""
+        text: str = token["text"]
+        if _BROKEN in text:
+            raise broken_text()
+        return text
+
+    def own_bytes(self, token: Mapping[str, Any]) -> bytes:
+        """As `Words`."""
+        text: str = token["text"]
+        return b"" if _BROKEN in text else text.encode()
+
+
+class NativeAnswer:
+    """Collects one answer. `input_tokens` are those of the prompt, where they have been counted."""
+
+    def __init__(self, request: pb.GenerateRequest, words: Words, input_tokens: int | None = None) -> None:
+        self._request = request
+        self._words = words
+        self._whole = WholeText()
+        self._stops = StopMatcher(request.options.stop)
+        self._logprobs = request.options.logprobs
+        self._top_logprobs = request.options.top_logprobs
+        self._piece = Piece(input_tokens=input_tokens)
+        self._usage = Usage(input_tokens=input_tokens or 0)
+        self._reason: pb.FinishReason.ValueType | None = None
+        self._done = False
+
+    @property
+    def ended(self) -> bool:
+        """As `Reply`."""
+        return self._done or self._reason is not None or bool(self._stops.found)
+
+    def take(self, data: bytes) -> None:
+        """As `Reply`."""
+        if data == _DONE:
+            self._done = True
+            return
+        try:
+            self._take(_decode(data.decode())[0])
+        except IndexError:
+            raise EngineLost(
+                "models.<name>.tokenizer lacks a token that this TGI writes: it is of another model"
+            ) from None
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
+            # Without the cause: it may quote the text.
+            raise EngineLost(f"the engine sent an event that makes no sense ({type(err).__name__})") from None
+
+    def piece(self) -> Piece | None:
+        """As `Reply`."""
+        piece = self._piece
+        if not (piece.text or piece.logprobs):
+            return None
+        self._piece = Piece()
+        return piece
+
+    def rest(self) -> Piece | None:
+        """As `Reply`."""
+        self._piece.text += self._stops.push(self._whole.flush()) + self._stops.flush()
+        return self.piece()
+
+    def finished(self) -> Finished:
+        """As `Reply`."""
+        if self._stops.found:
+            return Finished(pb.FINISH_REASON_STOP, self._usage, self._stops.found)
+        if self._reason is None:
+            raise EngineLost("the engine ended its stream before the answer")
+        return Finished(self._reason, self._usage)
+
+    def _take(self, event: Mapping[str, Any]) -> None:
+        if "error" in event:
+            raise error_of(refusal_in(event), self._request)
+        token = event["token"]
+        self._usage.output_tokens += 1
+        self._piece.tokens += 1
+        special = bool(token.get("special"))
+        if not special:
+            self._piece.text += self._stops.push(self._whole.push(self._words.text(token)))
+            if self._logprobs:
+                self._piece.logprobs.append(self._logprob(token, event.get("top_tokens") or ()))
+        if event.get("generated_text") is not None or event.get("details"):
+            self._end(event.get("details") or {}, special=special)
+
+    def _end(self, details: Mapping[str, Any], *, special: bool) -> None:
+        """Servers that give no details end with the end token, or else at the limit."""
+        told = details.get("finish_reason") or ("eos_token" if special else "length")
+        self._reason = _REASONS[told]
+        self._usage.output_tokens = details.get("generated_tokens") or self._usage.output_tokens
+        self._usage.input_tokens = details.get("input_length") or self._usage.input_tokens
+
+    def _logprob(self, token: Mapping[str, Any], top: Any) -> pb.TokenLogprob:
+        told = self._one_logprob(token)
+        told.top.extend(self._one_logprob(other) for other in top[: self._top_logprobs])
+        return told
+
+    def _one_logprob(self, token: Mapping[str, Any]) -> pb.TokenLogprob:
+        own = self._words.own_bytes(token)
+        text = own.decode(errors="replace") if own else token["text"]
+        value = token["logprob"]
+        return pb.TokenLogprob(
+            token=text, bytes=own, logprob=_LEAST_LOGPROB if value is None else value, token_id=token["id"]
+        )
+
+
+class ChatAnswer(Answer):
+    """Collects the answer of a chat. Raises NotBuilt for text that the server broke: only ids could mend it."""
+
+    def take(self, data: bytes) -> None:
+        """As `Reply`."""
+        if any(broken in data for broken in _BROKEN_BYTES):
+            raise broken_text()
+        super().take(data)
+
+
+def broken_text() -> NotBuilt:
+    """A text with holes would look like an answer."""
+    return NotBuilt(
+        "this TGI writes tokens down one by one and so breaks characters: set models.<name>.tokenizer to the model's"
+        " tokenizer.json, and Soban reads the ids instead",
+        metadata={"engine": "tgi", "feature": "text without models.<name>.tokenizer"},
+    )
