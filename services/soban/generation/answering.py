@@ -11,6 +11,7 @@ import soban.v1 as pb
 from soban.generation.choosing.demand import Demand
 from soban.generation.engine import EngineRequest, Event, Feature, Finished, Piece, Started, Usage
 from soban.generation.fleet import Fleet, Lease
+from soban.generation.replica import Replica
 from soban.generation.resume import Journal, continued
 from soban.generation.work import WorkItem
 from soban.runtime.errors import EngineLost, EngineOverloaded, NoReplica, SobanError
@@ -18,6 +19,7 @@ from soban.runtime.errors import EngineLost, EngineOverloaded, NoReplica, SobanE
 _logger = logging.getLogger(__name__)
 
 _MOST_LOSSES = 3
+_MOST_TRIES = 8
 _PAUSE_SECONDS = 1.0
 
 Requeue = Callable[[float | None], Awaitable[None]]
@@ -44,6 +46,7 @@ class Answering:
     engine_seconds: float = 0.0
     _journal: Journal = field(default_factory=Journal)
     _losses: int = 0
+    _tries: int = 0
     _started: bool = False
     _goes_on: bool = False
 
@@ -121,23 +124,29 @@ class Answering:
 
     async def _recover(self, lease: Lease, err: SobanError) -> None:
         """Tells the replica what happened, and returns if another try may succeed. Raises `err` if not."""
-        replica, journal = lease.replica, self._journal
-        fields = {"model": self.task.model, "replica": replica.id, "reason": err.reason, "error": str(err)}
+        journal = self._journal
+        fields = {"model": self.task.model, "replica": lease.replica.id, "reason": err.reason, "error": str(err)}
         _logger.warning("replica lost a request", extra={**fields, "text_sent": journal.shown})
-        overloaded = not isinstance(err, EngineLost)
-        if overloaded:
-            replica.pause(err.retry_after or _PAUSE_SECONDS)
-        else:
-            replica.lost()
-            self._losses += 1
+        self._tell(lease.replica, err)
         if journal.shown and not self._continues(lease):
             raise err
-        if not overloaded and (self._losses >= _MOST_LOSSES or _delicate(self.task.asked.request.options)):
+        delicate = isinstance(err, EngineLost) and _delicate(self.task.asked.request.options)
+        if delicate or self._losses >= _MOST_LOSSES or self._tries >= _MOST_TRIES:
             raise err
         journal.broke()
         self.task.item.requeued()
-        if overloaded and not journal.shown:
+        if isinstance(err, EngineOverloaded) and not journal.shown:
             await self.task.requeue(err.retry_after)
+
+    def _tell(self, replica: Replica, err: SobanError) -> None:
+        self._tries += 1
+        if isinstance(err, EngineOverloaded):
+            replica.pause(err.retry_after or _PAUSE_SECONDS)
+        elif isinstance(err, NoReplica):
+            replica.lost(refused=True)
+        else:
+            replica.lost()
+            self._losses += 1
 
     def _continues(self, lease: Lease) -> bool:
         request = self.task.asked.request

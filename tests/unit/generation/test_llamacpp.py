@@ -136,11 +136,11 @@ async def test_a_loading_engine_says_when_to_come_again(llama: FakeLlama, engine
     assert caught.value.retry_after == 4.0
 
 
-async def test_nobody_at_the_address_is_a_lost_engine() -> None:
-    """Connection refused."""
+async def test_nobody_at_the_address_has_seen_nothing() -> None:
+    """Connection refused: whatever was asked can be asked elsewhere."""
     async with open_session() as session:
         engine = llama_cpp(EngineHttp(session, lambda: Endpoint("http://127.0.0.1:9"), Pace(0.0, 1e9)))
-        with pytest.raises(EngineLost, match="connection"):
+        with pytest.raises(NoReplica, match="cannot be reached"):
             await events_of(engine)
         assert not await engine.healthy()
 

@@ -149,7 +149,7 @@ async def test_load_is_counted_and_the_unknown_stays_unset(llama: FakeLlama, ser
 async def test_an_engine_that_is_away_is_unavailable(llama: FakeLlama, service: ServiceFactory) -> None:
     """With a time to come again, and told in the model's state."""
     llama.healthy = False
-    async with service() as running:
+    async with service(model={"hold_seconds": 0.1}) as running:
         error = await failure(running.stream(ask()))
         model = (await running.stub.GetModel(pb.GetModelRequest(name="ko"))).model
     assert (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, "NO_REPLICA")

@@ -9,12 +9,20 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from aiohttp import ClientConnectionError, ClientError, ClientResponse, ClientSession, ClientTimeout, TCPConnector
+from aiohttp import (
+    ClientConnectionError,
+    ClientConnectorError,
+    ClientError,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    TCPConnector,
+)
 
 from soban.generation.engine import Event, Finished, Piece, Started
 from soban.generation.engines.pace import Pace, Patience
 from soban.generation.engines.sse import EventTooLarge, SseParser
-from soban.runtime.errors import EngineLost, SobanError
+from soban.runtime.errors import EngineLost, NoReplica, SobanError
 
 _CONNECT_SECONDS = 3.0
 _PROBE_SECONDS = 3.0
@@ -123,7 +131,7 @@ class EngineHttp:
                     yield event
 
     async def get(self, path: str) -> Answered:
-        """Whatever the answer is. Raises EngineLost when there is none, and NoReplica."""
+        """Whatever the answer is. Raises EngineLost and NoReplica when there is none."""
         return await self._ask("GET", path, None)
 
     async def post(self, path: str, body: Mapping[str, Any]) -> Answered:
@@ -167,9 +175,14 @@ class EngineHttp:
 
 @contextlib.contextmanager
 def _engine_errors() -> Iterator[None]:
-    """What aiohttp and the parser raise, as EngineLost. Causes stay out of it where they may quote an answer."""
+    """What aiohttp and the parser raise, as EngineLost; NoReplica where the engine has seen nothing.
+
+    Causes stay out of it where they may quote an answer.
+    """
     try:
         yield
+    except ClientConnectorError as err:
+        raise NoReplica(f"the engine cannot be reached ({type(err).__name__})") from err
     except ClientConnectionError as err:
         raise EngineLost(f"the connection to the engine broke ({type(err).__name__})") from err
     except (ClientError, EventTooLarge) as err:
