@@ -35,7 +35,8 @@ class Card:
 def model_of(name: str, card: Card, pool: Pool, support: frozenset[Feature]) -> pb.Model:
     """What clients may know; `support` is that of its kind of engine."""
     told = pool.description
-    able = support - {Feature.TOOLS} if told is not None and told.tools is False else support
+    lacks = {Feature.TOOLS: told.tools is False, Feature.IMAGES: told.images is False} if told is not None else {}
+    able = {feature for feature in support if not lacks.get(feature)}
     return pb.Model(
         name=name,
         url=card.config.url,

@@ -107,6 +107,8 @@ class Description:
     """Sequences that it works on at once."""
     tools: bool | None = None
     """Whether the chat template has a place for tools."""
+    images: bool | None = None
+    """Whether the model sees pictures."""
     adapters: tuple[str, ...] = ()
     """LoRA adapters that it has loaded."""
     version: str = ""

@@ -51,6 +51,7 @@ class LlamaCpp:
                 context_length=props["default_generation_settings"]["n_ctx"],
                 slots=props["total_slots"],
                 tools=bool(props.get("chat_template_caps", {}).get("supports_tools", False)),
+                images=props.get("modalities", {}).get("vision"),
                 adapters=tuple(await self._ids()) if self._adapters else (),
                 version=str(props.get("build_info") or ""),
             )
