@@ -7,7 +7,9 @@ import json
 from soban.generation.embedded import EmbeddedHost
 from soban.generation.llama_server import ServerPlan, ready_address
 
-PLAN = ServerPlan(path="/m/한국어.gguf", name="ko", parallel=4, context=4096, unified=False, threads=1)
+PLAN = ServerPlan(
+    path="/m/한국어.gguf", name="ko", parallel=4, context=4096, unified=False, threads=1, adapters=["/m/법.gguf"]
+)
 
 
 def test_a_plan_survives_the_command_line() -> None:
