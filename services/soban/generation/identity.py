@@ -33,9 +33,11 @@ def wanted_names(config: ModelConfig) -> tuple[str, ...]:
     return (f"{owner}/{repository}", *file)
 
 
-def same_model(told: str, wanted: str) -> bool:
-    """By the rules above."""
-    return not _spellings(told).isdisjoint(_spellings(wanted)) or _last_part_of_path(told, wanted)
+def same_model(one: str, other: str) -> bool:
+    """By the rules above; which of them was told and which is wanted makes no difference."""
+    (name, tag), (other_name, other_tag) = _spelled(one), _spelled(other)
+    same = name == other_name and (tag == other_tag or ("/" in name and not (tag and other_tag)))
+    return same or _last_part_of_path(one, other)
 
 
 class Identity:
@@ -77,15 +79,13 @@ def _agree(told: Iterable[str], wanted: Sequence[str]) -> bool:
     return any(same_model(name, want) for name in told for want in wanted)
 
 
-def _spellings(name: str) -> frozenset[str]:
-    """All that a name is the same as, apart from the last part of a path."""
+def _spelled(name: str) -> tuple[str, str]:
+    """Name and tag, so that equal ones are the same."""
     name = name.casefold().rstrip("/")
-    spellings = {name}
     if cached := _CACHED.search(name):
-        spellings.add(f"{cached[1]}/{cached[2]}")
-    if "/" in name:
-        spellings.add(name.rpartition(":")[0] or name)
-    return frozenset(spellings)
+        return f"{cached[1]}/{cached[2]}", ""
+    name, _, tag = name.partition(":")
+    return name, tag
 
 
 def _last_part_of_path(one: str, other: str) -> bool:
