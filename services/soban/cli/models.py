@@ -73,13 +73,19 @@ def model_lines(models: Iterable[pb.Model], console: Console) -> list[str]:
     for model in models:
         can = ", ".join(pb.Model.Capability.Name(can).removeprefix("CAPABILITY_").lower() for can in model.capabilities)
         state = pb.Model.State.Name(model.state).removeprefix("STATE_")
-        engine = model.engine or f"{model.route_strategy} of {', '.join(model.route_models)}"
-        rows.append((printable(model.name), state, printable(engine), str(model.context_length or "?"), can))
+        rows.append((printable(model.name), state, printable(_engine(model)), str(model.context_length or "?"), can))
     head, *lines = table(rows, right=(3,))
     return [
         console.paint(head, "dim"),
         *(_coloured(line, row[1], console) for line, row in zip(lines, rows[1:], strict=True)),
     ]
+
+
+def _engine(model: pb.Model) -> str:
+    """What answers under the name: an engine, one with an adapter, or the models of a route."""
+    if model.route_strategy:
+        return f"{model.route_strategy} of {', '.join(model.route_models)}"
+    return f"{model.engine} with {model.adapter}" if model.adapter else model.engine
 
 
 def _coloured(line: str, state: str, console: Console) -> str:
