@@ -10,8 +10,16 @@ import pytest
 
 from soban.cli.lines import items_of_stream
 from soban.cli.plan import SETTINGS
-from soban.runtime.config import load_config, parse
-from soban.runtime.model_settings import DEMO_MODEL, AddressConfig, ModelConfig, PriceConfig
+from soban.runtime.config import load_config, make_config, parse
+from soban.runtime.model_settings import DEMO_MODEL, AddressConfig, ModelConfig, PriceConfig, ProfileConfig
+from soban.runtime.route_settings import (
+    STRATEGIES,
+    CascadeConfig,
+    EscalateConfig,
+    FallbackConfig,
+    RouteConfig,
+    VoteConfig,
+)
 from soban.safety.policy import Policies
 from unit.cli.fakes import ServerThread
 
@@ -40,6 +48,18 @@ def test_every_key_is_documented() -> None:
     keys = {str(field.alias) for kind in kinds for field in kind.model_fields.values()}
     later = {"resourceProfile", "maxReplicas"}  # of clusters, and without effect on one machine
     assert keys - later - set(re.findall(r"(\w+):", text)) == set()
+
+
+def test_the_profiles_and_routes_that_are_shown_are_valid() -> None:
+    """With their comment signs taken away, beside the models above; every key of theirs is there."""
+    text = (EXAMPLES / "soban.yaml").read_text(encoding="utf-8")
+    part = text[text.index("# profiles:") : text.index("services:\n")]
+    shown = "\n".join(re.findall(r"(?m)^# ((?:profiles:|routes:|  ).*)$", part))
+    config = make_config(parse(shown, "shown"))
+    assert {route.strategy for route in config.routes.values()} == set(STRATEGIES)
+    kinds = (ProfileConfig, RouteConfig, FallbackConfig, CascadeConfig, EscalateConfig, VoteConfig)
+    keys = {str(field.alias) for kind in kinds for field in kind.model_fields.values()}
+    assert keys - set(re.findall(r"(\w+):", shown)) == set()
 
 
 def test_the_policy_that_is_shown_is_a_valid_one() -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2
 
+import soban.v1 as pb
 from soban.cli.client import GATEWAY, SERVERS, channel_options
+from soban.cli.console import Console
 from soban.cli.failure import Failure, Problem, problem_of
 from soban.cli.health import check_request, check_status
 from soban.cli.load import Report, Sample, quantiles
+from soban.cli.models import model_lines
 from soban.runtime.config import Config
 from unit.cli.fakes import ServerThread, Shell
 
@@ -20,6 +24,16 @@ def test_models_are_a_table(soban: Shell) -> None:
     """State and capabilities included."""
     lines = soban("models").out.splitlines()
     assert lines[2].split() == ["soban-demo", "READY", "llamacpp", "512", "chat,", "completion"]
+
+
+def test_routes_and_profiles_say_what_they_stand_for() -> None:
+    """The models of a route, the adapter of a profile."""
+    console = Console(io.StringIO(), io.StringIO(), io.BytesIO(), {})
+    route = pb.Model(name="ko", route_strategy="cascade", route_models=["ko-2b", "law"], state=pb.Model.STATE_READY)
+    profile = pb.Model(name="law", engine="vllm", adapter="law-v2", state=pb.Model.STATE_READY)
+    _, *lines = model_lines([route, profile], console)
+    assert lines[0].split()[:6] == ["ko", "READY", "cascade", "of", "ko-2b,", "law"]
+    assert lines[1].split()[:5] == ["law", "READY", "vllm", "with", "law-v2"]
 
 
 def test_models_as_json(soban: Shell) -> None:
