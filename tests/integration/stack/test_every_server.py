@@ -78,7 +78,7 @@ def answer_to_nothing(stack: Up, service: str, rpc: str) -> grpc.Call:
     """The finished call of an RPC that was sent one empty message."""
     server = next(name for name, served in SERVERS.items() if served == service)
     with grpc.insecure_channel(stack.endpoints[server]) as channel:
-        call = channel.stream_stream(f"/soban.v1.{service}Service/{rpc}")(iter([b""]), timeout=30)
+        call = channel.stream_stream(f"/soban.v1.{service}Service/{rpc}")(iter([b""]), timeout=10)
         with contextlib.suppress(grpc.RpcError):
             list(call)
         return call
