@@ -15,7 +15,6 @@ class CountedAnswer(Answer):
 
     def __init__(self, request: pb.GenerateRequest, error: ErrorOf = error_of, size: PromptSize | None = None) -> None:
         super().__init__(request, error)
-        self._request = request
         self._size = size or PromptSize()
 
     def finished(self) -> Finished:

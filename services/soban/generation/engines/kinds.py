@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from soban.generation.engine import Engine, Feature
 from soban.generation.engines.context import EngineContext
+from soban.generation.engines.external import External
 from soban.generation.engines.llamacpp import LlamaCpp
 from soban.generation.engines.openvino import OpenVino
 from soban.generation.engines.sglang import SgLang
@@ -31,6 +32,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "vllm": Kind("vllm", Vllm.support, Vllm),
         "sglang": Kind("sglang", SgLang.support, SgLang),
         "openvino": Kind("openvino", OpenVino.support, OpenVino),
+        "external": Kind("external", External.support, External),
     }
 )
 """By `models.<name>.engine`."""

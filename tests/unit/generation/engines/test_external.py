@@ -1,0 +1,396 @@
+"""The adapter to APIs of somebody else, against what they write."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import soban.v1 as pb
+from soban.generation.engine import EngineRequest, Event, Feature, Finished, Piece, Started, Usage
+from soban.generation.engines.counted import CountedAnswer
+from soban.generation.engines.external import External
+from soban.generation.engines.external_errors import error_of as external_error_of
+from soban.runtime.errors import (
+    ContextOverflow,
+    EngineLost,
+    EngineOverloaded,
+    Internal,
+    InvalidField,
+    NoReplica,
+    NotBuilt,
+    SobanError,
+    TextTooLong,
+)
+from soban.runtime.model_settings import ModelConfig
+from unit.generation.conftest import ask, user
+from unit.generation.engines.answers import SYLLABLES, adapter, cut, end_of, events_of, read_through, text_of, tokens_of
+from unit.generation.engines.fakes import external as fake
+from unit.generation.engines.fakes.playback import Playback, Script, refusal, stream
+
+CONFIG = ModelConfig(
+    url="external", engine="external", address="https://api.example.com/v1", engine_model=fake.MODEL, data_leaves=True
+)
+PICTURE = pb.ContentPart(image=pb.Image(data=b"\x89PNG", media_type="image/png"))
+
+
+@contextlib.asynccontextmanager
+async def external(server: Playback, model: str = fake.MODEL, **given: Any) -> AsyncIterator[External]:
+    async with adapter(External, server, given.pop("config", CONFIG), model=model, base="/v1", **given) as engine:
+        yield engine
+
+
+async def answer(script: Script, request: pb.GenerateRequest | None = None) -> list[Event]:
+    async with external(fake.fake_external(script)) as engine:
+        return await events_of(engine, request)
+
+
+async def body_of(request: pb.GenerateRequest, seed: int | None = None) -> dict[str, Any]:
+    """What the API is sent."""
+    server = fake.fake_external()
+    async with external(server) as engine:
+        engine.check(request)
+        await events_of(engine, request, seed)
+    return server.asked[0].body
+
+
+async def error_of(script: Script, request: pb.GenerateRequest | None = None) -> SobanError:
+    """What the caller gets."""
+    with pytest.raises(SobanError) as caught:
+        await answer(script, request)
+    return caught.value
+
+
+async def test_an_answer_begins_comes_in_pieces_and_ends() -> None:
+    """With the API's own usage; the address ends with the base path."""
+    server = fake.fake_external(stream(fake.chat("안녕", "하세요", "!")))
+    async with external(server, key=lambda: "sk-1") as engine:
+        events = await events_of(engine)
+    assert events[0] == Started()
+    assert (text_of(events), tokens_of(events)) == ("안녕하세요!", 3)
+    assert events[-1] == Finished(pb.FINISH_REASON_STOP, Usage(35, 4, 24))
+    assert [asked.path for asked in server.asked] == ["/v1/chat/completions"]
+    assert server.asked[0].headers["Authorization"] == "Bearer sk-1"
+
+
+async def test_a_piece_comes_as_soon_as_its_token() -> None:
+    """Nothing waits for the next one."""
+    gate = asyncio.Semaphore(0)
+    server = fake.fake_external(stream(fake.ROLE, fake.delta("네"), fake.delta("."), gate=gate, hang=True))
+    async with external(server) as engine, aclosing(engine.generate(EngineRequest(ask()))) as events:
+        gate.release()
+        assert await anext(events) == Started()
+        for text in ("네", "."):
+            gate.release()
+            assert (await anext(events)) == Piece(text, tokens=1)
+
+
+async def test_only_what_the_reference_of_openai_has_is_sent() -> None:
+    """No names of users, no stop texts, nothing of other engines."""
+    options: dict[str, Any] = {"max_tokens": 7, "temperature": 0.5, "top_p": 0.9, "stop": ["\n"], "logprobs": True}
+    request = ask(**options, top_logprobs=2, logit_bias={42: -100.0}, tools=[pb.Tool(name="weather")])
+    request.session, request.tenant = "s-1", "t-1"
+    body = await body_of(request, seed=5)
+    assert body.keys() == {
+        *("model", "messages", "stream", "stream_options", "max_tokens", "temperature", "top_p", "seed"),
+        *("logprobs", "top_logprobs", "logit_bias", "tools", "tool_choice"),
+    }
+    assert (body["model"], body["seed"], body["logit_bias"]) == (fake.MODEL, 5, {"42": -100.0})
+
+
+async def test_a_schema_is_a_promise() -> None:
+    """Without `strict` it is only a wish to OpenAI's models."""
+    shape = pb.ResponseFormat(json_schema='{"type":"object"}')
+    sent = (await body_of(ask(response_format=shape)))["response_format"]
+    assert sent["json_schema"] == {"name": "answer", "schema": {"type": "object"}, "strict": True}
+    assert (await body_of(ask(response_format=pb.ResponseFormat(json_object={}))))["response_format"] == {
+        "type": "json_object"
+    }
+
+
+async def test_pictures_go_along() -> None:
+    """Bytes as a data address."""
+    request = pb.GenerateRequest(
+        messages=[pb.Message(role=pb.ROLE_USER, parts=[pb.ContentPart(text="뭐가 보여?"), PICTURE])]
+    )
+    content = (await body_of(request))["messages"][0]["content"]
+    assert content[1]["image_url"]["url"] == "data:image/png;base64,iVBORw=="
+
+
+async def test_a_prompt_goes_to_completions() -> None:
+    """Where an API has those."""
+    server = fake.fake_external(stream(fake.completion(" 서울", "입니다")))
+    async with external(server) as engine:
+        events = await events_of(engine, pb.GenerateRequest(prompt="수도는"))
+    assert text_of(events) == " 서울입니다"
+    assert events[-1] == Finished(pb.FINISH_REASON_LENGTH, Usage(5, 2))
+    assert server.asked[0].path == "/v1/completions"
+
+
+async def test_several_tool_calls_come_in_pieces() -> None:
+    """Each under its number."""
+    events = await answer(stream(fake.TOOL_CALLS))
+    calls = [call for event in events if isinstance(event, Piece) for call in event.tool_calls]
+    assert [(call.index, call.id, call.name) for call in calls if call.id] == [
+        (0, "call_1", "weather"),
+        (1, "call_2", "time"),
+    ]
+    assert json.loads("".join(call.arguments for call in calls if call.index == 0)) == {"city": "서울"}
+    assert end_of(events).reason == pb.FINISH_REASON_TOOL_CALLS
+
+
+async def test_log_probabilities_come_with_bytes() -> None:
+    """And as many alternatives as were asked for."""
+    script = stream(fake.ROLE + fake.delta(" 서울", logprobs=fake.SEOUL_LOGPROBS) + fake.delta({}, "stop") + fake.DONE)
+    events = await answer(script, ask(logprobs=True, top_logprobs=1))
+    (told,) = [one for event in events if isinstance(event, Piece) for one in event.logprobs]
+    assert (told.token, told.bytes.decode(), [top.token for top in told.top]) == (" 서울", " 서울", [" 서울"])
+
+
+async def test_what_a_model_refuses_to_say_is_its_answer() -> None:
+    """OpenAI writes it beside the content."""
+    assert text_of(await answer(stream(fake.REFUSAL))) == "그건 도와드릴 수 없어요."
+
+
+@pytest.mark.parametrize(
+    ("script", "text", "usage"),
+    [
+        (stream(fake.without_done("네", ".")), "네.", Usage(35, 3)),
+        (stream(fake.AZURE_CHAT), "안녕", Usage(12, 2)),
+        (stream(b": OPENROUTER PROCESSING\n\n" + fake.chat("네")), "네", Usage(35, 2, 24)),
+        (stream(fake.chat("네").replace(b"data: ", b"data:").replace(b"\n\n", b"\r\n\r\n")), "네", Usage(35, 2, 24)),
+        (stream(fake.event('{"choices":[{"index":0,"content_filter_offsets":{}}]}') + fake.chat("네")), "네", None),
+        (stream(fake.event('{"error":null,"choices":[]}') + fake.chat("네")), "네", None),
+    ],
+    ids=["no done", "azure", "comments", "crlf", "filter results late", "error null"],
+)
+async def test_what_apis_do_differently_is_read(script: Script, text: str, usage: Usage | None) -> None:
+    """All are whole answers."""
+    events = await answer(script)
+    assert (text_of(events), end_of(events).reason) == (text, pb.FINISH_REASON_STOP)
+    assert usage is None or end_of(events).usage == usage
+
+
+async def test_usage_that_is_not_told_is_counted() -> None:
+    """Output by events. Input by characters, and better with each answer that tells its own."""
+    told = stream(fake.ROLE + fake.delta("네") + fake.delta({}, "stop") + fake.usage(60, 2) + fake.DONE)
+    untold = stream(fake.without_usage("네", ".", " 그래요"))
+    server = fake.fake_external(untold, *[told] * 20, untold)
+    request = ask("서울 지하철 2호선은 몇 개 역에 서는지 알려 주세요.")
+    async with external(server) as engine:
+        first = end_of(await events_of(engine, request)).usage
+        for _ in range(20):
+            await events_of(engine, request)
+        last = end_of(await events_of(engine, request)).usage
+    assert first.output_tokens == last.output_tokens == 3
+    assert 10 <= first.input_tokens <= 40
+    assert abs(last.input_tokens - 60) < abs(first.input_tokens - 60)
+
+
+async def test_an_answer_that_the_filter_of_azure_stops_ends_with_safety() -> None:
+    """With the text until then."""
+    events = await answer(stream(fake.AZURE_STOPPED))
+    assert (text_of(events), end_of(events).reason) == ("그건 ", pb.FINISH_REASON_SAFETY)
+
+
+async def test_a_question_that_the_filter_of_azure_refuses_ends_with_safety() -> None:
+    """It is an answer without text, not an error."""
+    assert await answer(refusal(400, fake.FILTERED)) == [Started(), Finished(pb.FINISH_REASON_SAFETY, Usage())]
+
+
+async def test_a_model_that_wants_max_completion_tokens_gets_them() -> None:
+    """Asked again at once, and never in the old words after that; raw prompts have no such word."""
+    server = fake.fake_external(refusal(400, fake.WANTS_COMPLETION_TOKENS), stream(fake.chat("네")))
+    async with external(server) as engine:
+        assert text_of(await events_of(engine, ask(max_tokens=9))) == "네"
+        await events_of(engine, ask(max_tokens=9))
+        await events_of(engine, pb.GenerateRequest(prompt="수도는", options=pb.GenerationOptions(max_tokens=9)))
+    sent = [{key for key in asked.body if key.startswith("max")} for asked in server.asked]
+    assert sent == [{"max_tokens"}, {"max_completion_tokens"}, {"max_completion_tokens"}, {"max_tokens"}]
+
+
+async def test_an_api_without_stream_options_is_asked_without() -> None:
+    """Usage is counted then."""
+    server = fake.fake_external(refusal(422, fake.WANTS_NO_STREAM_OPTIONS), stream(fake.without_usage("네", ".")))
+    async with external(server) as engine:
+        events = await events_of(engine)
+    assert end_of(events).usage.output_tokens == 2
+    assert ["stream_options" in asked.body for asked in server.asked] == [True, False]
+
+
+async def test_an_api_that_understands_nothing_is_not_asked_for_ever() -> None:
+    """Each word is learned once."""
+    server = fake.fake_external(refusal(400, fake.WANTS_COMPLETION_TOKENS))
+    async with external(server) as engine:
+        with pytest.raises(InvalidField):
+            await events_of(engine, ask(max_tokens=9))
+    assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("request_", "feature"),
+    [
+        (ask(top_k=5), Feature.TOP_K),
+        (ask(min_p=0.1), Feature.MIN_P),
+        (ask(repetition_penalty=1.2), Feature.REPETITION_PENALTY),
+        (ask(ignore_eos=True), Feature.IGNORE_EOS),
+        (ask(template_arguments_json='{"enable_thinking": false}'), Feature.TEMPLATE_ARGUMENTS),
+        (ask(response_format=pb.ResponseFormat(regex="네|아니요")), Feature.REGEX),
+        (ask(response_format=pb.ResponseFormat(grammar='root ::= "네"')), Feature.GRAMMAR),
+        (
+            pb.GenerateRequest(
+                messages=[user("안녕"), pb.Message(role=pb.ROLE_ASSISTANT, parts=[pb.ContentPart(text="네, ")])],
+                options=pb.GenerationOptions(continue_final_message=True),
+            ),
+            Feature.CONTINUATION,
+        ),
+    ],
+)
+async def test_what_openai_does_not_know_is_refused_by_name(request_: pb.GenerateRequest, feature: Feature) -> None:
+    """Before anything is sent: an API might pass over it in silence."""
+    async with external(fake.fake_external()) as engine:
+        with pytest.raises(NotBuilt) as caught:
+            engine.check(request_)
+    assert (caught.value.metadata["feature"], caught.value.metadata["engine"]) == (feature.value, "external")
+
+
+async def test_adapters_are_refused() -> None:
+    """They are models of their own there."""
+    async with external(fake.fake_external()) as engine:
+        with pytest.raises(NotBuilt, match="LoRA adapters"):
+            async with aclosing(engine.generate(EngineRequest(ask(), adapter="law"))) as events:
+                await anext(events)
+        with pytest.raises(NotBuilt, match="loading LoRA"):
+            await engine.load_adapter("law", "/adapters/law")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (401, fake.WRONG_KEY, Internal),
+        (403, fake.FORBIDDEN, Internal),
+        (403, fake.HTML, Internal),
+        (429, fake.NO_QUOTA, Internal),
+        (402, b"", Internal),
+        (404, fake.NO_MODEL, NoReplica),
+        (404, fake.HTML, EngineLost),
+        (429, fake.RATE_LIMITED, EngineOverloaded),
+        (429, fake.error("Request too large for gpt-5-mini", "tokens", "rate_limit_exceeded"), TextTooLong),
+        (400, fake.TOO_LONG, ContextOverflow),
+        (400, fake.ONE_TEMPERATURE, InvalidField),
+        (500, fake.SERVER_ERROR, EngineLost),
+        (502, fake.HTML, EngineLost),
+        (503, fake.OVERLOADED, EngineOverloaded),
+        (529, b"", EngineOverloaded),
+        (301, b"", EngineLost),
+    ],
+)
+async def test_refusals_are_errors_of_the_contract(status: int, body: bytes, error: type[SobanError]) -> None:
+    """The account's own are the operator's, limits pass, the rest is about the request."""
+    assert type(await error_of(refusal(status, body))) is error
+
+
+async def test_a_context_that_is_too_small_tells_both_counts() -> None:
+    """In old words and in new ones."""
+    assert (await error_of(refusal(400, fake.TOO_LONG))).metadata == {"input_tokens": "9001", "context_length": "8192"}
+    new = "Input tokens exceed the configured limit of 272000 tokens. Your messages resulted in 300000 tokens."
+    error = await error_of(refusal(400, fake.error(new, "invalid_request_error", "context_length_exceeded")))
+    assert error.metadata == {"input_tokens": "300000", "context_length": "272000"}
+
+
+async def test_the_parameter_that_is_refused_is_named() -> None:
+    """As the contract calls it."""
+    assert (await error_of(refusal(400, fake.ONE_TEMPERATURE))).field == "options.temperature"
+    cases = {
+        "max_completion_tokens": "options.max_tokens",
+        "response_format.json_schema": "options.response_format",
+        "messages[3].content": "messages",
+        "store": "options",
+    }
+    for parameter, field in cases.items():
+        body = fake.error("no", "invalid_request_error", "invalid_value", parameter)
+        assert (await error_of(refusal(400, body))).field == field
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry_After": "20"}, 20.0),
+        ({"retry_after_ms": "350"}, 0.35),
+        ({"x_ratelimit_remaining_requests": "0", "x_ratelimit_reset_requests": "17.5s"}, 17.5),
+        ({"x_ratelimit_remaining_tokens": "0", "x_ratelimit_reset_tokens": "20ms"}, 0.02),
+        ({"x_ratelimit_remaining_tokens": "0", "x_ratelimit_reset_tokens": "6m0s"}, 60.0),
+        ({"x_ratelimit_remaining_tokens": "0", "x_ratelimit_reset_tokens": "12"}, 12.0),
+        ({"x_ratelimit_remaining_tokens": "900", "x_ratelimit_reset_tokens": "6m0s"}, 1.0),
+        ({"x_ratelimit_remaining_tokens": "0", "x_ratelimit_reset_tokens": "soon"}, 1.0),
+        ({}, 1.0),
+    ],
+)
+async def test_a_limit_tells_when_it_is_over(headers: dict[str, str], seconds: float) -> None:
+    """By whichever header; 60 s at most, and a second where nothing is told."""
+    error = await error_of(refusal(429, fake.RATE_LIMITED, **headers))
+    assert error.retry_after == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("script", "error"),
+    [
+        (stream(cut=True), EngineLost),
+        (stream(fake.ROLE, fake.delta("네"), cut=True), EngineLost),
+        (stream(fake.ROLE, fake.delta("네")), EngineLost),
+        (stream(fake.ROLE, fake.delta("네"), fake.DONE), EngineLost),
+        (stream(fake.ROLE, fake.delta("네", "error")), EngineLost),
+        (stream(fake.ROLE, fake.delta("네"), fake.event(fake.SERVER_ERROR.decode()), fake.DONE), EngineLost),
+        (stream(fake.ROLE, fake.delta("네"), fake.event(fake.RATE_LIMITED.decode())), EngineOverloaded),
+        (stream(fake.HTML), EngineLost),
+    ],
+    ids=["no answer", "cut", "no end", "done only", "reason error", "error event", "limit in stream", "html"],
+)
+async def test_a_stream_that_breaks_never_looks_whole(script: Script, error: type[SobanError]) -> None:
+    """Neither at EOF, nor after an error, nor after `[DONE]` without a reason."""
+    assert type(await error_of(script)) is error
+
+
+async def test_closing_the_answer_closes_the_connection() -> None:
+    """So that nobody pays for what nobody reads."""
+    server = fake.fake_external(stream(fake.ROLE, fake.delta("네"), hang=True))
+    async with external(server) as engine:
+        async with aclosing(engine.generate(EngineRequest(ask()))) as events:
+            await anext(events)
+            await anext(events)
+        await asyncio.wait_for(server.closed.wait(), 5)
+
+
+async def test_a_stop_text_ends_the_work() -> None:
+    """It is matched here, whatever number of them the API would take."""
+    server = fake.fake_external(stream(fake.ROLE, fake.delta("네.\n질"), fake.delta("문: 뭐"), hang=True))
+    async with external(server) as engine:
+        events = await events_of(engine, ask(stop=["\n질문:"]))
+        await asyncio.wait_for(server.closed.wait(), 5)
+    end = end_of(events)
+    assert (text_of(events), end.reason, end.stop_sequence) == ("네.", pb.FINISH_REASON_STOP, "\n질문:")
+    assert (end.usage.output_tokens, end.usage.input_tokens > 5) == (2, True)
+
+
+@given(
+    st.lists(st.text(st.sampled_from(SYLLABLES + "각밥🍚 .ᄒ"), min_size=1), min_size=1),
+    st.lists(st.integers(0, 5000)),
+)
+def test_hangul_is_whole_wherever_bytes_are_cut(texts: list[str], cuts: list[int]) -> None:
+    """Chats and completions; jamo and emoji, too."""
+    for whole in (fake.chat(*texts), fake.completion(*texts, reason="stop"), fake.without_done(*texts)):
+        text, end = read_through(CountedAnswer(ask(), external_error_of), whole, cuts)
+        assert (text, end.reason) == ("".join(texts), pb.FINISH_REASON_STOP)
+
+
+async def test_all_syllables_come_through() -> None:
+    """Each as a token, in packets that cut most of them in two or three."""
+    events = await answer(stream(*cut(fake.chat(*SYLLABLES), 1021)))
+    assert (text_of(events), tokens_of(events)) == (SYLLABLES, 11_172)
