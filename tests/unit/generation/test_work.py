@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import soban.v1 as pb
 from soban.generation.engine import Usage
@@ -319,3 +321,33 @@ def test_replicas_that_come_and_go_are_forgotten_and_busy_ones_are_not() -> None
     item.progress(3)
     item.leave()
     assert meter.tokens_in_flight == 0
+
+
+STEPS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3), st.integers(0, 60)), max_size=80)
+
+
+@given(STEPS)
+def test_whatever_happens_in_whatever_order_nothing_is_left_at_the_end(steps: list[tuple[int, int, int]]) -> None:
+    """And at no time is there less than nothing, for one request or for all."""
+    clock = Clock()
+    meter = WorkMeter(clock)
+    items = [meter.arrive(Work(prefill=10.5 * (number + 1), decode=7.25, sequences=2)) for number in range(4)]
+    for step, number, amount in steps:
+        item = items[number]
+        clock.now += amount / 10
+        (
+            lambda item=item, amount=amount: item.admitted(f"r{amount % 3}"),
+            item.requeued,
+            item.first_output,
+            lambda item=item, amount=amount: item.first_output(amount),
+            lambda item=item, amount=amount: item.progress(amount),
+            item.leave,
+        )[step]()
+        assert all(each.left >= 0 for each in items)
+        assert meter.tokens_in_flight == pytest.approx(sum(each.left for each in items), abs=0.51)
+        backlog = meter.prefill_backlog_seconds
+        assert backlog is None or backlog >= 0
+    for item in items:
+        item.leave()
+    assert (meter.tokens_in_flight, meter.prefill_backlog_seconds) == (0, 0.0)
+    assert all(pace.idle for pace in meter._paces.values())
