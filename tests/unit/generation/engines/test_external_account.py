@@ -211,9 +211,9 @@ def test_the_operator_says_whether_data_leaves(leaves: bool) -> None:
     assert validate(ModelConfig, {**given, "dataLeaves": leaves}, "models.ko").data_leaves is leaves
     with pytest.raises(
         ConfigError, match="needs dataLeaves: true if prompts leave your own machines, else false"
-    ) as no:
+    ) as told:
         validate(ModelConfig, given, "models.ko")
-    assert no.value.path == "models.ko"
+    assert told.value.path == "models.ko"
 
 
 def certificate(folder: Path) -> ssl.SSLContext:
