@@ -77,8 +77,8 @@ async def test_overload_is_refused_and_the_rest_is_served() -> None:
     assert sorted(reason for reason, _ in found) == ["OK"] * 4 + ["QUEUE_FULL"] * 2
 
 
-async def test_streams_of_an_engine_that_is_killed_end_and_the_next_one_works() -> None:
-    """Eight streams, four of them waiting without text: none hangs, and none pretends to be whole."""
+async def test_streams_of_an_engine_that_is_killed_go_on_when_it_is_back() -> None:
+    """Eight streams, four of them waiting without text: all end well, and the next request finds the new engine."""
     async with serving(BUNDLED, parallel=4, settings={"delta_interval_ms": 1.0}) as service:
         pid, begun = service.replica.pid, asyncio.Event()
         assert pid is not None
@@ -87,8 +87,7 @@ async def test_streams_of_an_engine_that_is_killed_end_and_the_next_one_works() 
         os.kill(pid, signal.SIGKILL)
         killed = time.monotonic()
         found = await asyncio.wait_for(asyncio.gather(*streams), 60)
-        assert any(found == ("ENGINE_LOST", True) for found in found)
-        assert {reason for reason, _ in found} <= {"OK", "ENGINE_LOST", "NO_REPLICA"}
+        assert found == [("OK", True)] * 8
         assert await answered(service) - killed < 5
         assert service.replica.pid not in (None, pid)
 
