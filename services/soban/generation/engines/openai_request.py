@@ -61,6 +61,7 @@ class Dialect:
     shape: Callable[[pb.ResponseFormat], dict[str, Any]] = response_format
     """Says the shape of the answer."""
     logit_bias: Callable[[Mapping[int, float]], Any] = logit_bias_object
+    """Says the biases of tokens."""
     logprobs: Mapping[str, Any] = field(default_factory=dict)
     """Part of every body for a chat that asks for log-probabilities."""
     fewest_top_logprobs: int = 0
@@ -70,6 +71,7 @@ class Dialect:
     seeds: int = 2**63
     """Seeds are sent modulo this."""
     template_arguments: str = "chat_template_kwargs"
+    """The field for values of the chat template."""
     chat_path: str = "/v1/chat/completions"
     completion_path: str = "/v1/completions"
 
