@@ -101,7 +101,10 @@ def outcome(answer: Answer) -> str:
     usage, timings = answer.summary.usage, answer.summary.timings
     parts = [answer.model, f"입력 in {usage.input_tokens}"]
     parts.append(f"출력 out {usage.output_tokens} tokens ({usage.output_eojeol} 어절 eojeol)")
-    if timings.decode_ms > 0:
+    steps = answer.summary.route_steps
+    if steps:
+        parts.append(" → ".join(f"{step.model} {step.outcome}" for step in steps))
+    elif timings.decode_ms > 0:
         parts.append(f"{usage.output_tokens * 1000 / timings.decode_ms:.1f} tokens/s")
     if answer.first_text_seconds is not None:
         parts.append(f"첫 글자 first text {answer.first_text_seconds * 1000:.0f} ms")

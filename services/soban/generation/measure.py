@@ -86,8 +86,8 @@ class Record:
 
     @property
     def seconds_per_token(self) -> float | None:
-        """Per output token after the first."""
-        if self._first is None or self._last is None or self.usage.output_tokens < 2:
+        """Per output token after the first. None for a route, whose tokens were not all written between the two."""
+        if self._first is None or self._last is None or self.steps or self.usage.output_tokens < 2:
             return None
         return (self._last - self._first) / (self.usage.output_tokens - 1)
 

@@ -74,7 +74,7 @@ def is_well_formed(seen: Answered, choices: int) -> bool:
     return starts == [0] and sorted(ends) == list(range(choices))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(houses(), st.booleans())
 async def test_any_house_of_routes(house: tuple[dict[str, FakeTarget], Target], wants_logprobs: bool) -> None:
     """One answer, told once, by one model that said just that; every token of every model counted."""
@@ -130,3 +130,13 @@ routes:
     told = await routes["outer"].model()
     assert (told.safety_policy, list(told.route_models)) == ("strict", ["inner", "small"])
     assert (await routes["inner"].model()).route_strategy == "cascade"
+
+
+async def test_a_routes_answer_has_no_speed() -> None:
+    """Its tokens were written by several models, and some before its first text left."""
+    record = (await answer(FakeTarget("a", said("서울은 ", "수도입니다.")), ask())).visit.record
+    record.output()
+    record.output()
+    assert record.seconds_per_token is not None
+    record.steps.append(pb.RouteStep(model="a", outcome="accepted"))
+    assert record.seconds_per_token is None
