@@ -95,7 +95,7 @@ class Tgi:
         info = await self._server.info()
         await self._check_server(asked.request, info)
         by_chat = self._by_chat(asked.request)
-        call = self._chat_call(asked, info) if by_chat else await self._native_call(asked, info)
+        call = await (self._chat_call(asked, info) if by_chat else self._native_call(asked, info))
 
         def refused(answered: Answered) -> SobanError:
             return error_of(refusal_of(answered), asked.request)
@@ -132,8 +132,7 @@ class Tgi:
     def _by_chat(self, request: pb.GenerateRequest) -> bool:
         if not request.messages:
             return False
-        seen = any(part.HasField("image") for message in request.messages for part in message.parts)
-        return self._path is None or seen or bool(request.options.tools)
+        return self._path is None or _sees(request) or bool(request.options.tools)
 
     async def _check_server(self, request: pb.GenerateRequest, info: Info) -> None:
         """What this very server cannot do, though others of its kind can. Raises NotBuilt."""
@@ -145,22 +144,26 @@ class Tgi:
                 metadata={"feature": shaped.value, "engine": KIND},
             )
 
-    def _chat_call(self, asked: EngineRequest, info: Info) -> _Call:
-        return _Call(CHAT.chat_path, chat_body(asked, info), ChatAnswer(asked.request, error_of))
+    async def _chat_call(self, asked: EngineRequest, info: Info) -> _Call:
+        request = asked.request
+        body = chat_body(asked, info)
+        # Counting would have it fetch pictures twice.
+        tokens = None if _sees(request) else await self._server.count_chat(body)
+        most = _most(request, info, tokens)
+        if most is not None:
+            body["max_tokens"] = most
+        return _Call(CHAT.chat_path, body, ChatAnswer(request, tokens))
 
     async def _native_call(self, asked: EngineRequest, info: Info) -> _Call:
-        request, options = asked.request, asked.request.options
+        request = asked.request
         vocabulary = await self._vocabulary()
         if vocabulary is None:
             prompt, tokens = request.prompt, await self._server.count(request.prompt)
         else:
             prompt, tokens = await self._prompt(vocabulary, request)
-        room = info.room(request, tokens)
-        most = options.max_tokens if options.HasField("max_tokens") else room
-        if most is not None and room is not None:
-            most = min(most, room)
         words = ServerText() if vocabulary is None else IdText(vocabulary)
-        return _Call(GENERATE_PATH, native_body(asked, prompt, most, info), NativeAnswer(request, words, tokens))
+        body = native_body(asked, prompt, _most(request, info, tokens), info)
+        return _Call(GENERATE_PATH, body, NativeAnswer(request, words, tokens))
 
     async def _prompt(self, vocabulary: Vocabulary, request: pb.GenerateRequest) -> tuple[str, int]:
         """The prompt as it is to be sent, and its tokens as they arrive.
@@ -184,6 +187,18 @@ class Tgi:
             except (ConfigError, OSError) as err:
                 raise Internal(f"the tokenizer cannot be used: {err}") from err
         return self._loaded
+
+
+def _sees(request: pb.GenerateRequest) -> bool:
+    return any(part.HasField("image") for message in request.messages for part in message.parts)
+
+
+def _most(request: pb.GenerateRequest, info: Info, tokens: int | None) -> int | None:
+    """New tokens after a prompt of `tokens`: what is asked for, or what is left. Raises ContextOverflow."""
+    options = request.options
+    asked = options.max_tokens if options.HasField("max_tokens") else None
+    room = None if tokens is None else info.room(request, tokens)
+    return min((limit for limit in (asked, room) if limit is not None), default=None)
 
 
 def _tokenizer_of(context: EngineContext) -> Path | None:

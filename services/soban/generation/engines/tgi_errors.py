@@ -25,6 +25,27 @@ from soban.runtime.errors import (
 )
 
 _MESSAGE_BYTES = 300
+# How the message of each type begins: all that a stream of a chat tells. What follows may quote the request.
+_BEGINNINGS = {
+    "model is overloaded": "overloaded",
+    "input validation error": "validation",
+    "template error": "template_error",
+    "missing template": "missing_template_variable",
+    "request failed during generation": "generation",
+    "incomplete generation": "incomplete_generation",
+    "tool error": "tool_error",
+    "stream": "stream_serialization_error",
+}
+_FAILURES = frozenset(
+    {
+        "generation",
+        "incomplete_generation",
+        "incomplete_generation_stream",
+        "tool_error",
+        "stream_serialization_error",
+        "no details",
+    }
+)
 _OVER_TOTAL = re.compile(
     r"`inputs` tokens \+ `max_new_tokens` must be <= (\d+)\. Given: (\d+) `inputs` tokens and (\d+) `max_new_tokens`"
 )
@@ -40,25 +61,30 @@ _PARAMETERS = {
     "top_n_tokens": "top_logprobs",
     "seed": "seed",
 }
-_FAILURES = ("during generation", "incomplete", "tool error", "tool_error", "serialization")
 _QUOTED = re.compile(r"`(\w+)`")
 
 
 def error_of(refusal: Refusal, request: pb.GenerateRequest) -> SobanError:
     """As `ErrorOf`."""
-    words = refusal.words
-    if "model is overloaded" in words or refusal.kind == "overloaded" or refusal.status == 429:
+    kind = _type_of(refusal)
+    if kind == "overloaded" or refusal.status == 429:
         return EngineOverloaded("the engine is overloaded", retry_after=refusal.retry_after)
-    if "validation" in words:
+    if kind == "validation":
         return _invalid(refusal, request)
-    if "template" in words:
+    if "template" in kind:
         return InvalidField("the model's chat template refuses this conversation", field="messages")
-    if refusal.status == 424 or any(failure in words for failure in _FAILURES):
+    if kind in _FAILURES or refusal.status == 424:
         return EngineLost("the engine failed in the middle of an answer")
     if refusal.status in (400, 415):
         # In plain text: it could not read the request at all.
         return Internal(f"the engine cannot read a request ({refusal.status})")
     return openai_errors.error_of(refusal, request)
+
+
+def _type_of(refusal: Refusal) -> str:
+    said = refusal.message.lower()
+    begun = (kind for words, kind in _BEGINNINGS.items() if said.startswith(words))
+    return refusal.kind or next(begun, "")
 
 
 def _invalid(refusal: Refusal, request: pb.GenerateRequest) -> SobanError:

@@ -169,7 +169,14 @@ class NativeAnswer:
 
 
 class ChatAnswer(Answer):
-    """Collects the answer of a chat. Raises NotBuilt for text that the server broke: only ids could mend it."""
+    """Collects the answer of a chat. Raises NotBuilt for text that the server broke: only ids could mend it.
+
+    `input_tokens` are those of the prompt, where they have been counted.
+    """
+
+    def __init__(self, request: pb.GenerateRequest, input_tokens: int | None = None) -> None:
+        super().__init__(request, error_of)
+        self._usage.input_tokens = input_tokens or 0
 
     def take(self, data: bytes) -> None:
         """As `Reply`."""

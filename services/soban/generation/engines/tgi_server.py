@@ -8,6 +8,7 @@ to a grammar is tried out, because some backends take one and ignore it.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -79,6 +80,14 @@ class TgiServer:
     async def count(self, text: str) -> int:
         """Tokens of a prompt, with what is put around it. Raises SobanError."""
         return len(await self._tokens(text))
+
+    async def count_chat(self, body: Mapping[str, Any]) -> int | None:
+        """Tokens of a conversation as its own template renders it; None where it cannot tell. Raises SobanError."""
+        answered = await self._http.post("/chat_tokenize", body)
+        if answered.status != 200:
+            return None
+        tokens = answered.json().get("tokenize_response")
+        return len(tokens) if isinstance(tokens, list) else None
 
     async def keeps_shapes(self) -> bool:
         """Whether an answer follows a grammar that was sent with the request. Raises SobanError."""

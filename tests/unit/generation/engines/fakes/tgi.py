@@ -62,6 +62,7 @@ class FakeTgi:
         app.router.add_post("/generate_stream", self._generate_stream)
         app.router.add_post("/", self._compat)
         app.router.add_post("/tokenize", self._tokenize)
+        app.router.add_post("/chat_tokenize", self._chat_tokenize)
         app.router.add_post("/v1/chat/completions", self._chat)
         for path in ("/info", "/health", "/metrics"):
             app.router.add_get(path, self._page)
@@ -122,6 +123,18 @@ class FakeTgi:
         ]
         return web.json_response(tokens)
 
+    async def _chat_tokenize(self, request: web.Request) -> web.Response:
+        body = await self._body(request)
+        if isinstance(body, web.Response):
+            return body
+        text = self._templated(body)
+        ids = self.tokenizer.encode(text, add_special_tokens=False).ids
+        tokens = [{"id": number, "text": "", "start": 0, "stop": 0} for number in ids]
+        return web.json_response({"tokenize_response": tokens, "templated_text": text})
+
+    def _templated(self, body: Mapping[str, Any]) -> str:
+        return "".join(f"<|{each['role']}|>{each['content']}<|end|>" for each in body["messages"]) + "<|assistant|>"
+
     async def _compat(self, request: web.Request) -> web.StreamResponse:
         """Where huggingface_hub sends everything."""
         return await self._generate_stream(request)
@@ -145,10 +158,9 @@ class FakeTgi:
         if isinstance(body, web.Response):
             return body
         response = await self._begin(request)
-        texts = "".join(str(message["content"]) for message in body["messages"])
-        prompt = len(self.tokenizer.encode(texts).ids)
+        prompt = len(self.tokenizer.encode(self._templated(body), add_special_tokens=False).ids)
         parameters = {"max_new_tokens": body.get("max_tokens"), "top_p": body.get("top_p"), "details": True}
-        refused = self._refusal(texts or " ", parameters, prompt)
+        refused = self._refusal("chat", parameters, prompt)
         if refused is not None:
             await response.write(wire.event(wire.chat_error(refused[0])) + wire.DONE)
             return response
