@@ -62,14 +62,6 @@ class Answering:
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """Started once, pieces, Finished. Raises SobanError where no replica could end it."""
-        try:
-            async with aclosing(self._legs()) as events:
-                async for event in events:
-                    yield event
-        finally:
-            self.task.item.leave(self.usage)
-
-    async def _legs(self) -> AsyncGenerator[Event, None]:
         demand = self.task.demand
         request: pb.GenerateRequest | None = self.task.asked.request
         while True:
@@ -112,6 +104,7 @@ class Answering:
         if isinstance(event, Finished):
             self._journal.ended(event)
             lease.replica.answered()
+            self.task.item.leave(self.usage)
             return Finished(event.reason, self.usage, event.stop_sequence)
         first, self._started = not self._started, True
         return Started(self.task.model) if first else None

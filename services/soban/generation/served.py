@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import soban.v1 as pb
 from soban.generation.admission import Admission, Claim, Place
@@ -24,7 +24,7 @@ from soban.generation.pool import Pool
 from soban.generation.prompt import Preparation, Prepared, under_profile
 from soban.generation.target import Visit
 from soban.generation.throughput import Throughput
-from soban.generation.work import Estimator, Work, WorkItem, WorkMeter
+from soban.generation.work import Estimator, WorkItem, WorkMeter
 from soban.runtime.errors import InvalidField
 from soban.runtime.markers import Markers
 from soban.runtime.model_settings import ProfileConfig
@@ -137,7 +137,7 @@ class ServedModel:
         prepared = await variant.prepare(request)
         visit.record.normalized |= prepared.normalized
         work = self.estimator.estimate(prepared.request)
-        items = self._arrive(work)
+        items = [self.meter.arrive(work.of_one()) for _ in range(work.sequences)]
         claim = Claim(len(items), request.priority, request.tenant, work.total, visit.deadline)
         try:
             async with self.admission.place(claim) as place:
@@ -151,11 +151,6 @@ class ServedModel:
         finally:
             for item in items:
                 item.leave()
-
-    def _arrive(self, work: Work) -> list[WorkItem]:
-        """One for each answer."""
-        one = replace(work, decode=work.decode / work.sequences, sequences=1)
-        return [self.meter.arrive(one) for _ in range(work.sequences)]
 
     def _answers(
         self, request: pb.GenerateRequest, variant: Variant, items: list[WorkItem], visit: Visit, place: Place
