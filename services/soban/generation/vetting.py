@@ -44,6 +44,8 @@ class Vetting:
         self._identity = identity
         self._adapters = dict(adapters)
         self._warm = warm
+        self._missing: set[tuple[str, str]] = set()
+        """Replicas and adapters of which the log knows already."""
 
     async def admit(self, replica: str, engine: Engine) -> Vetted:
         """Asks everything, adapters and a first request included. Raises Unfit."""
@@ -64,6 +66,7 @@ class Vetting:
 
     def forget(self, replica: str) -> None:
         """It is away."""
+        self._missing = {(known, adapter) for known, adapter in self._missing if known != replica}
         if self._identity is not None:
             self._identity.forget(replica)
 
@@ -79,12 +82,14 @@ class Vetting:
         return frozenset(have)
 
     async def _loaded(self, replica: str, engine: Engine, name: str, path: str) -> bool:
-        """A replica without one of its adapters is still good for all other requests."""
+        """A replica without one of its adapters is still good for all other requests; each check tries again."""
         try:
             await engine.load_adapter(name, path)
         except SobanError as err:
-            fields = {"model": self._model, "replica": replica, "adapter": name, "error": err.message}
-            _logger.warning("adapter not loaded", extra=fields)
+            if (replica, name) not in self._missing:
+                fields = {"model": self._model, "replica": replica, "adapter": name, "error": err.message}
+                _logger.warning("adapter not loaded", extra=fields)
+            self._missing.add((replica, name))
             return False
         return True
 

@@ -88,11 +88,14 @@ async def test_adapters_with_a_path_are_loaded() -> None:
     assert len(engine.loaded) == 1
 
 
-async def test_an_adapter_that_does_not_load_is_not_there() -> None:
-    """The replica is still good for other requests."""
-    engine = FakeEngine()
-    engine.refuses = [InvalidField("no such path", field="adapter")]
-    assert (await vetting({"law": "/adapters/law"}, warm=False).admit("a", engine)).adapters == frozenset()
+async def test_an_adapter_that_does_not_load_is_not_there(caplog: pytest.LogCaptureFixture) -> None:
+    """The replica is still good for other requests; it is tried again with each check, and logged once."""
+    engine, ours = FakeEngine(), vetting({"law": "/adapters/law"}, warm=False)
+    engine.refuses = [InvalidField("no such path", field="adapter")] * 2
+    assert (await ours.admit("a", engine)).adapters == frozenset()
+    assert (await ours.check("a", engine)).adapters == frozenset()
+    assert caplog.text.count("adapter not loaded") == 1
+    assert (await ours.check("a", engine)).adapters == {"law"}
 
 
 async def test_engines_that_cannot_load_are_not_asked_to() -> None:

@@ -37,9 +37,14 @@ _MARGIN_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Pauses:
-    """Seconds. `resync` is from one list of everything to the next; failures are retried after `first`, doubling."""
+    """Seconds. `resync` is from one list of everything to the next; failures are retried after `first`, doubling.
+
+    A watch that is silent for `quiet` is begun anew where it was: the API server sends a bookmark each minute, and a
+    connection whose other end has vanished says nothing at all.
+    """
 
     resync: float = 240.0
+    quiet: float = 90.0
     first: float = 1.0
     longest: float = 30.0
 
@@ -139,7 +144,7 @@ class Kubernetes:
         self, api: client.DiscoveryV1Api, version: str, seconds: float
     ) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
         """Type and object of each event after `version`; ends with the connection, or after so many seconds."""
-        settings = {
+        settings: dict[str, Any] = {
             "watch": True,
             "resource_version": version,
             "allow_watch_bookmarks": True,
@@ -149,7 +154,7 @@ class Kubernetes:
         async with await self._ask(api, **settings) as response:
             self._recovered()
             try:
-                async for line in _lines(response):
+                async for line in _lines(response, self._pauses.quiet):
                     event = json.loads(line)
                     if event["type"] == "ERROR":
                         raise Refused(event["object"].get("code", 0), event["object"].get("message", ""))
@@ -224,10 +229,12 @@ def _apply(kind: str, item: dict[str, Any], slices: dict[str, Slice]) -> bool:
     return True
 
 
-async def _lines(response: ClientResponse) -> AsyncGenerator[bytes, None]:
-    """However long they are; a slice may hold a thousand endpoints."""
+async def _lines(response: ClientResponse, quiet: float) -> AsyncGenerator[bytes, None]:
+    """However long they are; a slice may hold a thousand endpoints. Raises TimeoutError when none comes."""
     rest = b""
-    async for block in response.content.iter_any():
+    while not response.content.at_eof():
+        async with asyncio.timeout(quiet):
+            block = await response.content.readany()
         *lines, rest = (rest + block).split(b"\n")
         for line in lines:
             if line.strip():

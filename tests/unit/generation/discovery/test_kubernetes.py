@@ -120,6 +120,16 @@ async def test_a_lost_watch_goes_on_where_it_was(api: FakeApi, scene: Any) -> No
         assert api.lists == 1
 
 
+async def test_a_watch_that_falls_silent_is_begun_anew(api: FakeApi, scene: Any) -> None:
+    """Its other end may have vanished without a word."""
+    async with scene(pauses=Pauses(first=0.01, quiet=0.02)) as now:
+        await now.told.until(ONE)
+        await api.watched(3)
+        assert api.lists == 1
+        api.put(endpoint_slice("ko-b", endpoint("10.0.0.2")))
+        await now.told.until(ONE, TWO)
+
+
 @pytest.mark.parametrize("how", ["event", "status"])
 async def test_what_the_api_has_forgotten_is_listed_again(
     api: FakeApi, scene: Any, how: str, caplog: pytest.LogCaptureFixture
