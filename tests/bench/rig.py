@@ -58,8 +58,8 @@ async def running(model: str, url: str, parallel: int) -> AsyncIterator[Rig]:
         ports = dict(zip((*SERVICES, "http"), free_ports(len(SERVICES) + 1), strict=True))
         file = Path(folder) / "soban.yaml"
         file.write_text(json.dumps(_settings(model, url, parallel, ports)), encoding="utf-8")
-        processes = {name: stack.enter_context(_service(name, file)) for name in SERVICES}
-        await asyncio.gather(*(_ready(ports[name]) for name in SERVICES))
+        processes = {name: stack.enter_context(service(name, file)) for name in SERVICES}
+        await asyncio.gather(*(ready(ports[name]) for name in SERVICES))
         gateway = Api(f"http://127.0.0.1:{ports['http']}")
         engine = _engine_behind(processes["generation"])
         yield Rig(model, engine, gateway, f"127.0.0.1:{ports['gateway']}", processes)
@@ -83,7 +83,8 @@ def _settings(model: str, url: str, parallel: int, ports: dict[str, int]) -> dic
 
 
 @contextlib.contextmanager
-def _service(name: str, file: Path) -> Iterator[psutil.Process]:
+def service(name: str, file: Path) -> Iterator[psutil.Process]:
+    """One server with the settings in `file`, as long as the `with` lasts."""
     process = subprocess.Popen([sys.executable, "-m", f"soban.{name}", "-c", str(file)])
     try:
         yield psutil.Process(process.pid)
@@ -95,7 +96,8 @@ def _service(name: str, file: Path) -> Iterator[psutil.Process]:
             process.kill()
 
 
-async def _ready(port: int) -> None:
+async def ready(port: int) -> None:
+    """Returns when the server there serves. Raises TimeoutError."""
     request = health_pb2.HealthCheckRequest(service="ready")
     end = time.monotonic() + _READY_SECONDS
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:

@@ -190,7 +190,7 @@ class Admission:
                 return
             if self._late(turn, 0.0) > 0:
                 text = "the queue of this model moved too slowly for the deadline"
-                self._refuse(turn, self._queue_full(text, "deadline", 0.0))
+                self._refuse(turn, self._queue_full(text, "late", 0.0))
             else:
                 self._grant(turn)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 _WEIGHT_OF_LAST = 0.1
 _SHORTEST_RETRY, _LONGEST_RETRY, _UNMEASURED_RETRY = 0.1, 60.0, 1.0
 _SPREAD = 0.25
+# Three mean deviations are 2.4 standard deviations of a normal distribution; TCP's timer (RFC 6298) takes four.
+_CAUTION = 3.0
 
 
 class DrainRate:
@@ -16,12 +18,17 @@ class DrainRate:
     def __init__(self) -> None:
         self._work: float | None = None
         self._seconds = 0.0
+        self._deviation = 0.0
 
     def learn(self, work: float, sequences: int, seconds: float) -> None:
         """An answer of `work` tokens was written by so many sequences side by side in `seconds`."""
+        if work <= 0 or seconds <= 0:
+            return
         if self._work is None:
             self._work, self._seconds = work / sequences, seconds
             return
+        expected = work / sequences / self._work * self._seconds
+        self._deviation += _WEIGHT_OF_LAST * (abs(seconds / expected - 1) - self._deviation)
         self._work += _WEIGHT_OF_LAST * (work / sequences - self._work)
         self._seconds += _WEIGHT_OF_LAST * (seconds - self._seconds)
 
@@ -32,8 +39,10 @@ class DrainRate:
         return (ahead / self._work + sequences) * self._seconds / capacity
 
     def answer(self, work: float, sequences: int) -> float | None:
-        """Seconds that an answer takes; None before the first measure."""
-        return None if self._work is None else work / sequences / self._work * self._seconds
+        """Seconds in which an answer is ready in 99 of 100 cases; None before the first measure."""
+        if self._work is None:
+            return None
+        return work / sequences / self._work * self._seconds * (1 + _CAUTION * self._deviation)
 
 
 def retry_after(seconds: float | None, chance: float) -> float:

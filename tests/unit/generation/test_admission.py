@@ -270,7 +270,7 @@ async def test_who_has_become_hopeless_in_the_queue_is_not_sent_to_an_engine() -
     assert crowd.inside == ["가", "다"]
     err = crowd.tasks["나"].exception()
     assert isinstance(err, QueueFull)
-    assert err.metadata == {"cause": "deadline"}
+    assert err.metadata == {"cause": "late"}
 
 
 async def test_refused_clients_do_not_come_back_in_one_wave() -> None:

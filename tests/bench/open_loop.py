@@ -1,0 +1,121 @@
+"""Streams of answers straight from generation, in a closed loop and in an open one, and what became of each."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import grpc
+
+import soban.v1 as pb
+from soban.runtime.details import unpack
+
+_QUESTIONS = (
+    "안녕하세요, 오늘 기분이 어떠세요?",
+    "점심에 뭘 먹으면 좋을까요?",
+    "주말에 비가 온다는데 어디로 가면 좋을까?",
+    "새로 산 노트북이 너무 느린 것 같아요.",
+    "내일 면접인데 너무 떨려요.",
+)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Requests of one sort. `share` is its part of all arrivals; `seconds` are the shortest and longest deadline."""
+
+    name: str
+    share: float
+    tokens: int
+    seconds: tuple[float, float] = (60.0, 60.0)
+    tenant: str = ""
+    priority: pb.Priority.ValueType = pb.PRIORITY_NORMAL
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One request. Times are in seconds; `code` is empty for a whole answer."""
+
+    kind: Kind
+    seconds: float
+    tokens: int = 0
+    queued: float = 0.0
+    code: str = ""
+    reason: str = ""
+    cause: str = ""
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Asks one model at one address."""
+
+    stub: pb.GenerationServiceAsyncStub
+    model: str
+
+    async def ask(self, kind: Kind, number: int) -> Outcome:
+        """Reads the whole stream."""
+        request = pb.StreamGenerateRequest(generate=self._request(kind, number))
+        timeout = random.uniform(*kind.seconds)
+        began, summary = time.perf_counter(), pb.GenerationSummary()
+        try:
+            async for event in self.stub.StreamGenerate(request, timeout=timeout):
+                if event.HasField("summary"):
+                    summary = event.summary
+        except grpc.aio.AioRpcError as err:
+            details = unpack(err.trailing_metadata())
+            return Outcome(
+                kind,
+                time.perf_counter() - began,
+                code=err.code().name,
+                reason=details.reason,
+                cause=details.metadata.get("cause", ""),
+                retry_after=details.retry_after,
+            )
+        seconds = time.perf_counter() - began
+        return Outcome(kind, seconds, summary.usage.output_tokens, summary.timings.queue_ms / 1000)
+
+    def _request(self, kind: Kind, number: int) -> pb.GenerateRequest:
+        question = pb.ContentPart(text=f"{_QUESTIONS[number % len(_QUESTIONS)]} ({number})")
+        return pb.GenerateRequest(
+            model=self.model,
+            messages=[pb.Message(role=pb.ROLE_USER, parts=[question])],
+            options=pb.GenerationOptions(max_tokens=kind.tokens, ignore_eos=True, temperature=0.7, seed=number),
+            tenant=kind.tenant,
+            priority=kind.priority,
+        )
+
+
+async def closed(asker: Asker, draw: Callable[[], Kind], callers: int, seconds: float) -> list[Outcome]:
+    """Each caller asks again when its answer is there; what has not ended after `seconds` is left out."""
+    outcomes: list[Outcome] = []
+
+    async def caller(number: int) -> None:
+        while True:
+            outcomes.append(await asker.ask(draw(), number))
+
+    tasks = [asyncio.create_task(caller(number)) for number in range(callers)]
+    await asyncio.sleep(seconds)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return outcomes
+
+
+async def opened(asker: Asker, draw: Callable[[], Kind], rate: float, seconds: float) -> list[Outcome]:
+    """`rate` arrivals a second at random (Poisson), whatever becomes of them; returns when all have ended."""
+    tasks: list[asyncio.Task[Outcome]] = []
+    begin = next_arrival = time.perf_counter()
+    while next_arrival - begin < seconds:
+        await asyncio.sleep(max(0.0, next_arrival - time.perf_counter()))
+        tasks.append(asyncio.create_task(asker.ask(draw(), len(tasks))))
+        next_arrival += random.expovariate(rate)
+    return list(await asyncio.gather(*tasks))
+
+
+def drawing(kinds: Sequence[Kind]) -> Callable[[], Kind]:
+    """One kind after the other, at random by their shares."""
+    weights = [kind.share for kind in kinds]
+    return lambda: random.choices(kinds, weights)[0]
