@@ -27,7 +27,7 @@ _LAST_LINES = 50
 _ERROR_LINE = re.compile(r"[\d.]+ E (.*)")
 _STOP_SECONDS = 5.0
 _RETRY_SECONDS = 1.0
-_PROBES, _FEWEST_MISSES = 6, 3
+_PROBES, _SILENT_MISSES, _FEWEST_MISSES = 6, 2, 3
 
 
 class EmbeddedHost:
@@ -51,11 +51,12 @@ class EmbeddedHost:
         self._lines: deque[str] = deque(maxlen=_LAST_LINES)
         self._supervisor: Supervisor | None = None
         self._call: Callable[[], None] | None = None
+        self._silent = False
 
     @property
     def ready(self) -> bool:
         """As `Host.ready`."""
-        return self._state is State.RUNNING
+        return self._state is State.RUNNING and not self._silent
 
     @property
     def loading(self) -> bool:
@@ -118,17 +119,29 @@ class EmbeddedHost:
         return self._address is not None and await probe()
 
     async def _watch(self, probe: Probe) -> None:
-        """Kills a running engine that answers nothing, stopped or deadlocked; the supervisor starts the next one."""
+        """Kills a running engine that answers nothing, stopped or deadlocked; the supervisor starts the next one.
+
+        Before that it gets no requests. A busy engine answers: other threads do while prompts are read.
+        """
         lived, misses, watched = time.monotonic(), 0, self.pid
         while True:
             await asyncio.sleep(self._hang_seconds / _PROBES)
-            if not self.ready or self.pid != watched or await probe():
+            if self._state is not State.RUNNING or self.pid != watched or await probe():
                 lived, misses, watched = time.monotonic(), 0, self.pid
+            else:
+                misses += 1
+            same = self._state is State.RUNNING and self.pid == watched
+            self._falls_silent(same and misses >= _SILENT_MISSES)
+            if misses < _FEWEST_MISSES or time.monotonic() - lived < self._hang_seconds:
                 continue
-            misses += 1
-            if misses >= _FEWEST_MISSES and time.monotonic() - lived >= self._hang_seconds and watched is not None:
+            if same and watched is not None:
                 _logger.error("engine hangs", extra={"engine": self.name, "pid": watched})
                 os.kill(watched, signal.SIGKILL)
+
+    def _falls_silent(self, silent: bool) -> None:
+        if silent != self._silent:
+            self._silent = silent
+            self._tell()
 
     def _heard(self, line: str) -> None:
         address = ready_address(line, self.pid)
@@ -145,6 +158,11 @@ class EmbeddedHost:
     def _entered(self, state: State) -> None:
         if state is State.BACKOFF:
             self._address = None
+        if state is not State.RUNNING:
+            self._silent = False
+        self._tell()
+
+    def _tell(self) -> None:
         if self._call is not None:
             self._call()
 

@@ -49,3 +49,19 @@ async def test_replicas_share_the_cores_and_one_that_dies_is_replaced() -> None:
         await until_ready(service, 2)
         assert service.replicas[0].pid not in (None, old)
         assert first.description is not None
+
+
+async def test_a_replica_that_falls_silent_gets_no_requests_and_comes_back() -> None:
+    """Stopped for a while, not dead: nobody has to start it again."""
+    async with serving("bundled:soban-demo", {"engine_hang_seconds": 12.0}, min_replicas=2, parallel=4) as service:
+        first, host = replicas(service)[0], service.replicas[0]
+        pid = host.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            await until_ready(service, 1)
+            assert first.why_not == "replica ko-0 does not answer"
+            assert (await service.generate(ask("안녕하세요", max_tokens=4))).choices[0].text
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        await until_ready(service, 2)
