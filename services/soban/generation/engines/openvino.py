@@ -93,14 +93,17 @@ class OpenVino:
         return Description(models=tuple(available), version=await self._version())
 
     async def healthy(self) -> bool:
-        """As `Engine.healthy`. The server is ready before its models are, and stays so when one of them fails."""
+        """As `Engine.healthy`. The server is ready before its models are, and stays so when one of them fails.
+
+        One that has other models only is healthy, too: `describe` tells what it has.
+        """
         if not await self._api.answers("/v2/health/ready"):
             return False
         try:
             loaded = await self._loaded()
         except SobanError:
             return False
-        return loaded.get(self._model, False) if self._model else any(loaded.values())
+        return loaded.get(self._model, any(loaded.values()))
 
     async def read_load(self) -> Reading:
         """As `Engine.read_load`; a server without `--metrics_enable` has no such page, and says so with 400."""

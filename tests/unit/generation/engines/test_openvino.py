@@ -311,6 +311,14 @@ async def test_health_is_whether_its_model_is_loaded(state: str, healthy: bool) 
         assert await engine.healthy() is healthy
 
 
+async def test_a_server_with_other_models_is_healthy() -> None:
+    """What it has instead is told by name, which a server that is away could not."""
+    server = fake.fake_openvino()
+    async with openvino(server, model="OpenVINO/Other") as engine:
+        assert await engine.healthy()
+        assert (await engine.describe()).models == (fake.MODEL,)
+
+
 @pytest.mark.parametrize("path", ["/v2/health/ready", "/v1/config"])
 async def test_a_server_that_answers_otherwise_is_not_healthy(path: str) -> None:
     """Starting, or something else at the address."""
