@@ -15,6 +15,8 @@ from soban.runtime.route_settings import EscalateConfig
 
 _REFUSAL_CHARACTERS = 300
 """A refusal shows in so many characters or not at all."""
+_LOOK_CHARACTERS = 16
+"""Between two looks, each of which takes some 50 µs; the whole answer is looked at in any case."""
 
 
 class Escalation:
@@ -74,6 +76,7 @@ class _Draft:
         self._options = request.options
         self._texts: list[str] = []
         self._head = ""
+        self._next_look = _LOOK_CHARACTERS
         self._tokens = 0
         self._sum = 0.0
         self._counted = 0
@@ -84,13 +87,21 @@ class _Draft:
         self._tokens += piece.tokens
         self._sum += sum(each.logprob for each in piece.logprobs)
         self._counted += len(piece.logprobs)
-        if config.refusal and piece.text and len(self._head) < _REFUSAL_CHARACTERS:
-            self._head += piece.text
-            if refuses(self._head):
-                return "refusal"
+        if config.refusal and self._begins_with_refusal(piece.text):
+            return "refusal"
         if 0 < config.early_tokens <= self._counted and self._unsure:
             return "low_confidence"
         return None
+
+    def _begins_with_refusal(self, text: str) -> bool:
+        """Of the text so far, of which `text` is the end."""
+        if len(self._head) >= _REFUSAL_CHARACTERS:
+            return False
+        self._head += text
+        if len(self._head) < self._next_look:
+            return False
+        self._next_look = len(self._head) + _LOOK_CHARACTERS
+        return refuses(self._head)
 
     def passes_so_far(self, tokens: int) -> bool:
         """After so many tokens. A choice that has ended is judged with the others, as a whole."""

@@ -28,8 +28,8 @@ LATE = "late"
 
 _SHARE_OF_TIME = 0.9
 """Of the time until the deadline; then those decide that are there."""
-_LARGE_CHARACTERS = 20_000
-"""Comparing more takes over some 10 ms and is done beside the event loop."""
+_LARGE_CHARACTERS = 1_000
+"""Comparing more takes milliseconds and is done beside the event loop."""
 
 
 @dataclass(slots=True)
