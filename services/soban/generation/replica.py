@@ -149,7 +149,7 @@ class Replica:
     def lost(self, *, refused: bool = False) -> None:
         """A request lost its connection; `refused` if it never had one."""
         self._breaker.lost(refused=refused)
-        self.host.doubt()
+        self._tending.doubt()
         self._changed()
 
     def answered(self) -> None:

@@ -56,6 +56,7 @@ class Tending:
         self._fit = False
         self._refusal = ""
         self._times_down = 0
+        self._doubted = False
         self._reading: tuple[float, Reading] | None = None
         self._passed: Callable[[Vetted], None] = lambda _: None
         self._changed: Callable[[], None] = lambda: None
@@ -91,6 +92,11 @@ class Tending:
     def listen(self, passed: Callable[[Vetted], None], changed: Callable[[], None]) -> None:
         """`passed` is called after each vetting that made it fit, `changed` after everything, that included."""
         self._passed, self._changed = passed, changed
+
+    def doubt(self) -> None:
+        """A request lost its connection: an engine that was restarted so fast may hold another model."""
+        self._doubted = True
+        self._host.doubt()
 
     async def start(self) -> None:
         """Returns when it is fit, or when the first look found it away, refused or slow. Raises ConfigError."""
@@ -152,9 +158,9 @@ class Tending:
         checked = time.monotonic()
         while await self._unfailing(self._read_load()):
             await self._sleep(self._rounds.load_busy if self._busy() else self._rounds.load_idle)
-            if self._fit and time.monotonic() - checked >= self._rounds.check:
+            if self._fit and (self._doubted or time.monotonic() - checked >= self._rounds.check):
+                self._doubted, checked = False, time.monotonic()
                 await self._unfailing(self._check())
-                checked = time.monotonic()
 
     async def _read_load(self) -> None:
         """An engine that does not answer keeps its last reading until that is stale."""

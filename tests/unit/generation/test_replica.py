@@ -154,6 +154,15 @@ async def test_a_model_that_changes_behind_its_address_is_found_by_the_check() -
         await until(lambda: now.replica.slots == 3)
 
 
+async def test_a_loss_makes_it_look_at_the_model_again() -> None:
+    """An engine may be restarted faster than probes notice."""
+    async with started() as now:
+        now.engine.description = replace(now.engine.description, models=(WRONG,))
+        now.replica.lost()
+        await until(lambda: not now.replica.ready)
+        assert WRONG in now.replica.why_not
+
+
 async def test_what_happens_during_a_vetting_counts_more() -> None:
     """It ended and came back meanwhile: what the old process said is nothing."""
     engine = FakeEngine()
