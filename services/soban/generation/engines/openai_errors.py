@@ -52,7 +52,8 @@ _ROOM = re.compile(
 _PROMPT = re.compile(
     r"(\d+) (?:tokens )?(?:in|from) the (?:input )?(?:messages|prompt)"
     r"|(?:passed|has|contains) (?:at least )?(\d+) (?:input )?tokens"
-    r"|prompt tokens: (\d+)|\(length (\d+)\)|input \((\d+) tokens\)|given: (\d+)|resulted in (\d+) tokens"
+    r"|prompt tokens: (\d+)|length \((\d+)\)|\(length (\d+)\)|input \((\d+) tokens\)"
+    r"|given: (\d+)|resulted in (\d+) tokens"
 )
 _OVERLOADED = re.compile(r"overloaded|rate.?limit|too many requests|queue is full|higher priority request")
 _LOADING = re.compile(r"loading|starting|not ready|initiali[sz]ing")

@@ -53,12 +53,19 @@ class ServedModel:
         self._api = api
         self._wanted = wanted
         self._name = ""
+        self._context_length: int | None = None
 
     async def name(self) -> str:
         """What requests must say. The list is asked for once; `listed` asks again. Raises SobanError."""
         if not self._name:
             await self.listed()
         return self._name
+
+    async def context_length(self) -> int | None:
+        """As `name`."""
+        if not self._name:
+            await self.listed()
+        return self._context_length
 
     async def listed(self) -> Listed:
         """Everything on the list. Raises EngineLost when there is no model on it, and as `OpenAiApi.get`."""
@@ -70,8 +77,9 @@ class ServedModel:
         bases = [card for card in cards if not card.parent]
         if not bases:
             raise EngineLost("the engine lists no model")
-        self._name = self._called(bases)
-        return Listed(bases, tuple(card.name for card in cards if card.parent))
+        listed = Listed(bases, tuple(card.name for card in cards if card.parent))
+        self._name, self._context_length = self._called(bases), listed.context_length
+        return listed
 
     def _called(self, bases: Sequence[ModelCard]) -> str:
         """What nothing on the list stands for goes by its own name: the engine's refusal is the clearest word on it."""

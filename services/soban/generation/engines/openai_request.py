@@ -50,8 +50,6 @@ class Dialect:
     """Contract name to the engine's, for numbers with the same meaning and range in both."""
     always: Mapping[str, Any] = field(default_factory=lambda: {"stream_options": {"include_usage": True}})
     """Part of every body."""
-    completion: Mapping[str, Any] = field(default_factory=dict)
-    """Part of every body for a raw prompt; an option that was given overrides it."""
     continuation: Mapping[str, Any] = field(default_factory=dict)
     """Makes the engine continue the last message."""
     tools: Mapping[str, Any] = field(default_factory=dict)
@@ -101,7 +99,7 @@ class Dialect:
 
     def _completion(self, request: pb.GenerateRequest) -> dict[str, Any]:
         options = request.options
-        body: dict[str, Any] = {"prompt": request.prompt, **self.completion}
+        body: dict[str, Any] = {"prompt": request.prompt}
         if options.logprobs:
             body["logprobs"] = max(self.fewest_top_logprobs, options.top_logprobs)
         return body

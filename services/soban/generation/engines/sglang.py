@@ -14,8 +14,9 @@ from soban.generation.engines.openai_api import OpenAiApi
 from soban.generation.engines.openai_errors import Refusal, number, refusal_of
 from soban.generation.engines.openai_models import ServedModel
 from soban.generation.engines.openai_request import OPENAI_OPTIONS, Dialect, response_format
+from soban.generation.engines.openai_room import Room
 from soban.generation.engines.support import require_support
-from soban.runtime.errors import EngineLost, NoReplica, SobanError
+from soban.runtime.errors import NoReplica, SobanError
 
 # Newer name first; old versions know only the second.
 _MODEL_INFO = ("/model_info", "/get_model_info")
@@ -69,7 +70,8 @@ class SgLang:
         self._http = context.http
         self._api = OpenAiApi(context.http, DIALECT, error=error_of)
         self._model = ServedModel(self._api, context.model)
-        self._context_length: int | None = None
+        # SGLang refuses a request that would fill its context to the last token.
+        self._room = Room(context.http, self._model, spare=1)
 
     def check(self, request: pb.GenerateRequest) -> None:
         """As `Engine.check`."""
@@ -79,9 +81,9 @@ class SgLang:
     async def generate(self, asked: EngineRequest) -> AsyncGenerator[Event, None]:
         """As `Engine.generate`."""
         model = await self._model.name()
-        beside: dict[str, Any] = {"lora_path": asked.adapter} if asked.adapter else {}
-        if asked.request.prompt and not asked.request.options.HasField("max_tokens"):
-            beside["max_tokens"] = await self._room(asked.request.prompt, model)
+        beside: dict[str, Any] = await self._room.limit(asked.request)
+        if asked.adapter:
+            beside["lora_path"] = asked.adapter
         async with aclosing(self._api.generate(asked, model, beside)) as events:
             async for event in events:
                 yield event
@@ -89,13 +91,14 @@ class SgLang:
     async def describe(self) -> Description:
         """As `Engine.describe`."""
         listed = await self._model.listed()
-        self._context_length = listed.context_length
         model, server = await self._first_of(_MODEL_INFO), await self._first_of(_SERVER_INFO)
         path = str(model.get("model_path") or "")
         return Description(
             models=tuple(dict.fromkeys([*listed.names, *([path] if path else [])])),
             context_length=listed.context_length,
             slots=_slots(server),
+            tools=bool(model["tool_call_parser"]) if "tool_call_parser" in model else None,
+            images=model.get("has_image_understanding"),
             adapters=listed.adapters,
             version=str(server.get("version") or ""),
         )
@@ -114,19 +117,6 @@ class SgLang:
         refusal = refusal_of(answered)
         if answered.status != 200 and "already loaded" not in refusal.words:
             raise error_of(refusal, pb.GenerateRequest())
-
-    async def _room(self, prompt: str, model: str) -> int:
-        """What the context leaves for the answer to a raw prompt: unsaid it is 16 tokens, and more is refused."""
-        context = self._context_length or (await self.describe()).context_length
-        if context is None:
-            raise EngineLost("the engine does not say how long its context is")
-        return max(1, context - await self._tokens(prompt, model) - 1)
-
-    async def _tokens(self, prompt: str, model: str) -> int:
-        """Of a prompt; at most, where a version cannot count them: no token is shorter than a byte."""
-        answered = await self._http.post("/tokenize", {"model": model, "prompt": prompt})
-        counted = number(answered.json().get("count"), 0) if answered.status == 200 else 0
-        return counted or len(prompt.encode())
 
     async def _first_of(self, paths: tuple[str, ...]) -> dict[str, Any]:
         """What the first of these pages says that is there; nothing when none is."""

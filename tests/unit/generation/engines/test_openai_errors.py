@@ -71,6 +71,7 @@ OVERFLOWS = [
     ("The input (5001 tokens) is longer than the model's context length (4096 tokens).", 5001, 4096),
     ("The prompt (length 5001) is longer than the maximum model length of 4096.", 5001, 4096),
     ("This model's maximum prompt length is 4096 but the request contains 5001 tokens", 5001, 4096),
+    ("Input length (5001) exceeds model's maximum context length (4096).", 5001, 4096),
     ("Input length 5001 exceeds the maximum allowed input length of 4096 tokens.", 0, 4096),
     ("Please reduce the length of the messages or completion", 0, 0),
     ("prompt is too long", 0, 0),

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -271,16 +272,24 @@ async def test_a_stop_text_ends_the_work_with_exact_usage() -> None:
     assert end_of(events) == Finished(pb.FINISH_REASON_STOP, Usage(35, 5), "\n질문:")
 
 
-@pytest.mark.parametrize("names", [("/model_info", "/server_info"), ("/get_model_info", "/get_server_info")])
-async def test_it_describes_its_model_by_its_new_and_its_old_pages(names: tuple[str, str]) -> None:
-    """Slots are what memory allows, over all ranks."""
+async def test_it_describes_its_model() -> None:
+    """Slots are what memory allows, over all ranks. Without a parser it makes no calls of what a model writes."""
+    described = Description(
+        models=("ko-1b", fake.MODEL),
+        context_length=4096,
+        slots=96,
+        tools=False,
+        images=False,
+        adapters=("law",),
+        version="0.5.4",
+    )
     server = fake.fake_sglang()
-    pages = [server.pages.pop("/model_info"), server.pages.pop("/server_info")]
-    server.pages.update(zip(names, pages, strict=True))
     async with sglang(server) as engine:
-        assert await engine.describe() == Description(
-            models=("ko-1b", fake.MODEL), context_length=4096, slots=96, adapters=("law",), version="0.5.4"
-        )
+        assert await engine.describe() == described
+        server.pages["/get_model_info"] = fake.page(fake.OLD_MODEL_INFO)
+        server.pages["/get_server_info"] = server.pages.pop("/server_info")
+        del server.pages["/model_info"]
+        assert await engine.describe() == replace(described, tools=None, images=None)
 
 
 async def test_what_it_does_not_tell_is_not_known() -> None:

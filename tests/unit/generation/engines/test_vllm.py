@@ -107,15 +107,43 @@ async def test_a_server_that_tells_usage_at_the_end_only() -> None:
     assert end_of(events).usage == Usage(35, 7)
 
 
-async def test_a_prompt_goes_to_completions_without_a_limit_of_16_tokens() -> None:
-    """Which is what vLLM takes when nothing is said."""
-    server = fake.fake_vllm(stream(fake.completion(" 서울", "입니다")))
+def raw(prompt: str = "수도는", **options: Any) -> pb.GenerateRequest:
+    return pb.GenerateRequest(prompt=prompt, options=pb.GenerationOptions(**options))
+
+
+async def test_a_raw_prompt_may_fill_its_context() -> None:
+    """Unsaid, and for null, vLLM takes 16 tokens, and it refuses what goes beyond: the prompt is counted first."""
+    server = fake.fake_vllm(refusal(200, fake.TOKENIZED), stream(fake.completion(" 서울", "입니다")))
     async with vllm(server) as engine:
-        events = await events_of(engine, pb.GenerateRequest(prompt="수도는"))
+        events = await events_of(engine, raw())
     assert text_of(events) == " 서울입니다"
     assert events[-1] == Finished(pb.FINISH_REASON_LENGTH, Usage(5, 2))
-    assert server.asked[0].path == "/v1/completions"
-    assert server.asked[0].body["max_tokens"] is None
+    assert [asked.path for asked in server.asked] == ["/tokenize", "/v1/completions"]
+    assert server.asked[0].body == {"model": "ko-2b", "prompt": "수도는"}
+    assert server.asked[1].body["max_tokens"] == 4096 - 3
+
+
+async def test_a_limit_that_was_given_needs_no_count() -> None:
+    """One request, as for a chat."""
+    server = fake.fake_vllm(stream(fake.completion("서울")))
+    async with vllm(server) as engine:
+        await events_of(engine, raw(max_tokens=7))
+    assert [(asked.path, asked.body["max_tokens"]) for asked in server.asked] == [("/v1/completions", 7)]
+
+
+async def test_a_prompt_beyond_the_context_is_left_to_the_engine() -> None:
+    """Its refusal tells both counts."""
+    server = fake.fake_vllm(refusal(200, b'{"count":5001}'), refusal(400, fake.TOO_LONG))
+    async with vllm(server) as engine:
+        with pytest.raises(ContextOverflow):
+            await events_of(engine, raw("긴 글"))
+    assert server.asked[1].body["max_tokens"] == 1
+
+
+async def test_signs_of_life_are_read_over() -> None:
+    """With `--sse-keep-alive-interval`."""
+    script = stream(fake.KEEP_ALIVE, fake.ROLE, fake.KEEP_ALIVE, fake.delta("네", 1), fake.delta("", 2, "stop"))
+    assert text_of(await answer(script)) == "네"
 
 
 @pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
@@ -153,7 +181,7 @@ async def test_logprobs_carry_ids_texts_and_own_bytes_only() -> None:
 async def test_logprobs_of_a_completion_have_the_old_form() -> None:
     """Lists of tokens, values and alternatives, the likeliest first."""
     script = stream(fake.text(" 서울", 2, "stop", fake.OLD_LOGPROBS) + fake.DONE)
-    request = pb.GenerateRequest(prompt="수도는", options=pb.GenerationOptions(logprobs=True, top_logprobs=2))
+    request = raw(logprobs=True, top_logprobs=2, max_tokens=9)
     first, second = (
         told for event in await answer(script, request) if isinstance(event, Piece) for told in event.logprobs
     )
@@ -198,8 +226,8 @@ async def test_the_request_is_written_in_its_words() -> None:
 @pytest.mark.parametrize(
     ("shape", "sent"),
     [
-        ({"regex": "[가-힣]+"}, {"structured_outputs": {"regex": "[가-힣]+"}, "guided_regex": "[가-힣]+"}),
-        ({"grammar": "root ::= x"}, {"structured_outputs": {"grammar": "root ::= x"}, "guided_grammar": "root ::= x"}),
+        ({"regex": "[가-힣]+"}, {"structured_outputs": {"regex": "[가-힣]+"}}),
+        ({"grammar": "root ::= x"}, {"structured_outputs": {"grammar": "root ::= x"}}),
         ({"json_object": {}}, {"response_format": {"type": "json_object"}}),
         (
             {"json_schema": '{"type":"array"}'},
@@ -213,11 +241,18 @@ async def test_the_request_is_written_in_its_words() -> None:
         ({"text": {}}, {}),
     ],
 )
-async def test_shapes_hold_in_all_its_versions(shape: dict[str, Any], sent: dict[str, Any]) -> None:
-    """A version passes over what it does not know, so regular expressions go under both names."""
-    body = await body_of(ask(response_format=pb.ResponseFormat(**shape)))
+async def test_shapes_are_said_as_versions_want_them(shape: dict[str, Any], sent: dict[str, Any]) -> None:
+    """A version passes over what it does not know: before 0.12, what "guided_" is goes under both names."""
+    old = {f"guided_{kind}": text for kind, text in sent.get("structured_outputs", {}).items()}
     names = {"structured_outputs", "guided_regex", "guided_grammar", "response_format"}
-    assert {name: body[name] for name in names & body.keys()} == sent
+    for version, expected in {"0.33.0": sent, "0.12.0": sent, "0.11.2": sent | old, "dev": sent | old}.items():
+        server = fake.fake_vllm()
+        server.pages["/version"] = fake.page(json.dumps({"version": version}).encode())
+        async with vllm(server) as engine:
+            await engine.describe()
+            await events_of(engine, ask(response_format=pb.ResponseFormat(**shape)))
+        body = server.asked[0].body
+        assert {name: body[name] for name in names & body.keys()} == expected
 
 
 async def test_the_last_message_is_continued() -> None:
@@ -292,7 +327,7 @@ GRAMMAR = ask(response_format=pb.ResponseFormat(grammar="root ::= ("))
     ("request_", "status", "body", "kind", "field"),
     [
         (ask(), 400, fake.TOO_LONG, ContextOverflow, "messages"),
-        (pb.GenerateRequest(prompt="긴 글"), 400, fake.OLD_TOO_LONG, ContextOverflow, "prompt"),
+        (raw(max_tokens=1), 400, fake.OLD_TOO_LONG, ContextOverflow, "prompt"),
         (ask(), 400, fake.OLDEST_TOO_LONG, ContextOverflow, "messages"),
         (ask(), 404, fake.NO_MODEL, NoReplica, None),
         (ask(), 404, fake.NO_ROUTE, EngineLost, None),
@@ -301,7 +336,10 @@ GRAMMAR = ask(response_format=pb.ResponseFormat(grammar="root ::= ("))
         (ask(), 400, fake.NO_IMAGES, InvalidField, "messages"),
         (ask(), 401, fake.UNAUTHORIZED, Internal, None),
         (ask(), 429, b"", EngineOverloaded, None),
+        (ask(), 400, fake.NEWEST_TOO_LONG, ContextOverflow, "messages"),
+        (ask(), 400, fake.FAR_TOO_LONG, ContextOverflow, "messages"),
         (ask(), 503, fake.FULL, EngineOverloaded, None),
+        (ask(), 503, fake.BACKLOG, EngineOverloaded, None),
         (ask(), 503, b"", EngineOverloaded, None),
         (ask(), 500, fake.DEAD, EngineLost, None),
         (ask(), 502, b"<html>Bad Gateway</html>", EngineLost, None),
@@ -323,6 +361,18 @@ async def test_a_context_overflow_tells_both_counts(body: bytes) -> None:
     """In every wording that its versions had."""
     error = await error_of(refusal(400, body))
     assert error.metadata == {"input_tokens": "5001", "context_length": "4096"}
+
+
+@pytest.mark.parametrize(
+    ("body", "known"),
+    [
+        (fake.NEWEST_TOO_LONG, {"input_tokens": "4081", "context_length": "4096"}),
+        (fake.FAR_TOO_LONG, {"context_length": "4096"}),
+    ],
+)
+async def test_characters_are_not_told_as_tokens(body: bytes, known: dict[str, str]) -> None:
+    """vLLM does not even count a prompt that cannot fit."""
+    assert (await error_of(refusal(400, body))).metadata == known
 
 
 async def test_overload_tells_when_to_come_again() -> None:
@@ -372,7 +422,7 @@ async def test_it_describes_its_model_and_adapters() -> None:
     """By both names of the model."""
     async with vllm(fake.fake_vllm()) as engine:
         assert await engine.describe() == Description(
-            models=("ko-2b", fake.MODEL), context_length=4096, adapters=("law",), version="0.11.0"
+            models=("ko-2b", fake.MODEL), context_length=4096, adapters=("law",), version="0.33.0"
         )
 
 

@@ -139,7 +139,16 @@ def models(*cards: dict[str, Any]) -> bytes:
     return _json({"object": "list", "data": owned}).encode()
 
 
-MODEL_INFO = _json({"model_path": MODEL, "tokenizer_path": MODEL, "is_generation": True}).encode()
+MODEL_INFO = _json(
+    {
+        "model_path": MODEL,
+        "served_model_name": "ko-1b",
+        "is_generation": True,
+        "tool_call_parser": None,
+        "has_image_understanding": False,
+    }
+).encode()
+OLD_MODEL_INFO = _json({"model_path": MODEL, "tokenizer_path": MODEL, "is_generation": True}).encode()
 SERVER_INFO = _json(
     {
         "model_path": MODEL,

@@ -158,7 +158,34 @@ NO_IMAGES = error(400, "BadRequestError", "At most 0 image(s) may be provided in
 UNAUTHORIZED = b'{"error":"Unauthorized"}'
 DEAD = error(500, "InternalServerError", "EngineCore encountered an issue. See stack trace (above) for the root cause.")
 FAILED = error(500, "InternalServerError", "Internal server error")
-FULL = error(503, "ServiceUnavailableError", "Server is overloaded: too many requests are waiting")
+FULL = error(
+    503,
+    "Service Unavailable",
+    "The engine is currently busy and cannot accept new requests. Please try again later or on a different instance.",
+)
+BACKLOG = error(
+    503,
+    "Service Unavailable",
+    "The engine has reached its prefill token backlog limit. Please try again later or on a different instance.",
+)
+KEEP_ALIVE = b": keep-alive\n\n"
+TOKENIZED = b'{"count":3,"max_model_len":4096,"tokens":[128000,24486,49085],"token_strs":null}'
+NEWEST_TOO_LONG = error(
+    400,
+    "BadRequestError",
+    "This model's maximum context length is 4096 tokens. However, you requested 16 output tokens and your prompt "
+    "contains at least 4081 input tokens, for a total of at least 4097 tokens. Please reduce the length of the input "
+    "prompt or the number of requested output tokens. (parameter=input_tokens, value=4081)",
+    "input_tokens",
+)
+FAR_TOO_LONG = error(
+    400,
+    "BadRequestError",
+    "This model's maximum context length is 4096 tokens. However, your prompt contains 90000 characters (more than "
+    "65280 characters, which is the upper bound for 4080 input tokens). Please reduce the length of the input prompt. "
+    "(parameter=input_text, value=90000)",
+    "input_text",
+)
 LOADED_ALREADY = error(
     400,
     "InvalidUserInput",
@@ -200,7 +227,7 @@ def fake_vllm(*scripts: Script) -> Playback:
     pages = {
         "/health": page(),
         "/v1/models": page(models(BASE, ADAPTER)),
-        "/version": page(b'{"version":"0.11.0"}'),
+        "/version": page(b'{"version":"0.33.0"}'),
         "/metrics": page(METRICS),
     }
     return Playback(*(scripts or (stream(chat("안녕", "하세요")),)), pages=pages)
