@@ -106,7 +106,7 @@ class Description:
     slots: int | None = None
     """Sequences that it works on at once."""
     tools: bool | None = None
-    """Whether the chat template has a place for tools."""
+    """Whether the chat template and the engine have a place for tools."""
     images: bool | None = None
     """Whether the model sees pictures."""
     adapters: tuple[str, ...] = ()

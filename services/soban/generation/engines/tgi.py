@@ -45,6 +45,8 @@ _LIBRARIES = ("jinja2", "tokenizers")
 _TOKENIZER = "models.<name>.tokenizer"
 _AT_ONCE = 20_000
 """Bytes of a request up to which rendering and counting stay in the event loop: a few milliseconds."""
+# Done here rather than by TGI.
+_BY_TOKENIZER = frozenset({Feature.CONTINUATION, Feature.TEMPLATE_ARGUMENTS})
 # The chat endpoint has no words for them.
 _NATIVE_ONLY = (Feature.CONTINUATION, Feature.TEMPLATE_ARGUMENTS, Feature.TOP_K, Feature.REPETITION_PENALTY)
 _SHAPED = frozenset({Feature.TOOLS, Feature.JSON_SCHEMA, Feature.REGEX})
@@ -59,7 +61,7 @@ class _Call(NamedTuple):
 class Tgi:
     """Speaks with the TGI of `context`. Raises ConfigError where its tokenizer is configured and cannot be used."""
 
-    support = frozenset(Feature) - {
+    support: frozenset[Feature] = frozenset(Feature) - {
         Feature.JSON_OBJECT,
         Feature.GRAMMAR,
         Feature.LOGIT_BIAS,
@@ -73,10 +75,12 @@ class Tgi:
         self._server = TgiServer(context.http)
         self._path = _tokenizer_of(context)
         self._loaded: Vocabulary | None = None
+        if self._path is None:
+            self.support -= _BY_TOKENIZER
 
     def check(self, request: pb.GenerateRequest) -> None:
         """As `Engine.check`."""
-        require_support(KIND, self.support, request)
+        require_support(KIND, Tgi.support, request)
         check_options(request)
         if not self._by_chat(request):
             return
@@ -107,8 +111,14 @@ class Tgi:
     async def describe(self) -> Description:
         """As `Engine.describe`. It names one model whatever a request says, and does not tell its adapters."""
         info = await self._server.look()
+        unable = False if info.always_samples else None
         return Description(
-            models=(info.model,), context_length=info.total_tokens, slots=info.requests, version=info.version
+            models=(info.model,),
+            context_length=info.total_tokens,
+            slots=info.requests,
+            tools=unable,
+            images=unable,
+            version=info.version,
         )
 
     async def healthy(self) -> bool:

@@ -228,7 +228,8 @@ async def test_what_tgi_cannot_do_is_refused_by_name(options: dict[str, Any], fe
         assert caught.value.metadata == {"feature": feature, "engine": "tgi"}
 
 
-def test_its_features_are_those_of_its_kind() -> None:
-    """As the table of engines shows them."""
-    assert Feature.LOGPROBS in Tgi.support
-    assert Feature.JSON_OBJECT not in Tgi.support
+async def test_what_depends_on_the_tokenizer_is_no_feature_without() -> None:
+    """Others ask before they have an answer continued."""
+    async with tgi(fake()) as engine, tgi(fake(), None) as without:
+        assert engine.support == Tgi.support
+        assert Tgi.support - without.support == {Feature.CONTINUATION, Feature.TEMPLATE_ARGUMENTS}
