@@ -126,7 +126,7 @@ class ServedModel:
             )
         told = self.pool.description
         if request.options.tools and told is not None and told.tools is False:
-            raise InvalidField("the chat template or the engine of this model has no place for tools", field="options.tools")
+            raise InvalidField("this model's chat template or engine has no place for tools", field="options.tools")
         self._speaker.check(request)
 
     async def generate(
