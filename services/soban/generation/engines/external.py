@@ -151,16 +151,17 @@ class External:
         return self._model
 
     async def _understood(self, asked: EngineRequest, model: str) -> AsyncGenerator[Event, None]:
-        """Says it again in other words where the API did not know ours; it has done nothing by then."""
-        path = DIALECT.path(asked.request)
+        """Says it again in other words where the API did not know ours, as long as it has done nothing."""
+        path, began = DIALECT.path(asked.request), False
         while True:
             spoken = self._dialects[path]
             try:
                 async with aclosing(self._once(spoken, asked, model)) as events:
                     async for event in events:
+                        began = True
                         yield event
             except InvalidField:
-                if self._dialects[path] is spoken:
+                if began or self._dialects[path] is spoken:
                     raise
             else:
                 self._standing.answered()
