@@ -8,7 +8,7 @@ An event of a chat looks like this, one of a text completion has `text` in place
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import soban.v1 as pb
@@ -186,13 +186,15 @@ def _logprob(item: Mapping[str, Any]) -> pb.TokenLogprob:
 
 
 def _old_logprobs(told: Mapping[str, Any], most: int) -> list[pb.TokenLogprob]:
-    """The form of text completions: one list for tokens, one for their values, one of objects for alternatives."""
-    tokens: Sequence[str] = told["tokens"]
-    tops = told.get("top_logprobs") or [None] * len(tokens)
+    """The form of text completions: one list for tokens, one for their values, one of objects for alternatives.
+
+    The last may be shorter, or not there.
+    """
+    tops = iter(told.get("top_logprobs") or ())
     found = []
-    for token, value, top in zip(tokens, told["token_logprobs"], tops, strict=True):
+    for token, value in zip(told["tokens"], told["token_logprobs"], strict=True):
         made = _logprob({"token": token, "logprob": value or 0.0})
-        likely = sorted((top or {}).items(), key=lambda pair: -pair[1])[:most]
+        likely = sorted((next(tops, None) or {}).items(), key=lambda pair: -pair[1])[:most]
         made.top.extend(_logprob({"token": other, "logprob": logprob}) for other, logprob in likely)
         found.append(made)
     return found

@@ -113,7 +113,7 @@ OLD_LOGPROBS = {
     "text_offset": [0, 3],
     "token_logprobs": [-0.25, None],
     "tokens": [" 서울", "�"],
-    "top_logprobs": [{" 부산": -2.5, " 서울": -0.25}, None],
+    "top_logprobs": [{" 부산": -2.5, " 서울": -0.25}],
 }
 
 
