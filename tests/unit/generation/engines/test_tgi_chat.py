@@ -15,7 +15,7 @@ from unit.generation.conftest import ask, user
 from unit.generation.engines.answers import end_of, events_of, text_of
 from unit.generation.engines.fakes import tgi_wire as wire
 from unit.generation.engines.fakes.tgi import FakeTgi
-from unit.generation.engines.test_tgi import ANSWER, fake, tgi
+from unit.generation.engines.tgi_adapter import ANSWER, fake, tgi
 
 CHAT = "/v1/chat/completions"
 WEATHER = pb.Tool(

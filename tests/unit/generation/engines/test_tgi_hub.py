@@ -18,7 +18,7 @@ from soban.runtime.errors import EngineLost, EngineOverloaded
 from unit.generation.conftest import ask
 from unit.generation.engines.answers import end_of, events_of, text_of
 from unit.generation.engines.fakes.tgi import FakeTgi
-from unit.generation.engines.test_tgi import ANSWER, fake, tgi
+from unit.generation.engines.tgi_adapter import ANSWER, fake, tgi
 
 PROMPT = "<|user|>서울 날씨 어때?<|end|><|assistant|>"
 

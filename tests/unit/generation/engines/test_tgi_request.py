@@ -14,7 +14,7 @@ from soban.generation.engines.tgi_request import chat_body, native_body
 from soban.runtime.errors import EngineLost, InvalidField
 from unit.generation.conftest import ask
 from unit.generation.engines.fakes.tgi import FakeTgi
-from unit.generation.engines.test_tgi import fake
+from unit.generation.engines.tgi_adapter import fake
 
 ALWAYS = {"details": True, "return_full_text": False, "max_new_tokens": 10}
 SAMPLED = {**ALWAYS, "do_sample": True}
