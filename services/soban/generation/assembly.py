@@ -44,10 +44,13 @@ from soban.runtime.model_settings import ModelConfig
 
 
 class Assembly:
-    """For all models of a server, which share one HTTP session and one pace of deltas."""
+    """For all models of a server, which share one pace of deltas and two HTTP sessions: `far` is for external APIs."""
 
-    def __init__(self, session: ClientSession, settings: GenerationSettings, spending: Spending) -> None:
+    def __init__(
+        self, session: ClientSession, far: ClientSession, settings: GenerationSettings, spending: Spending
+    ) -> None:
         self._session = session
+        self._far = far
         self._settings = settings
         self._spending = spending
         self._pace = Pace(settings.delta_interval_ms / 1000, settings.deltas_per_second)
@@ -118,7 +121,11 @@ class Assembly:
     def _engine(self, name: str, config: ModelConfig, endpoint: Callable[[], Endpoint]) -> Engine:
         settings = self._settings
         http = EngineHttp(
-            self._session, endpoint, self._pace, settings.engine_silence_seconds, settings.engine_idle_seconds
+            self._far if config.engine == "external" else self._session,
+            endpoint,
+            self._pace,
+            settings.engine_silence_seconds,
+            settings.engine_idle_seconds,
         )
         known = wanted_names(config)
         own = name if not config.replica_addresses else ""

@@ -37,7 +37,7 @@ class Registry:
         self._config = config
         self._settings = settings
         self._spending = spending
-        self._session: ClientSession | None = None
+        self._sessions: list[ClientSession] = []
         self._models: dict[str, ServedModel] = {}
         self._targets: dict[str, Target] = {}
 
@@ -62,8 +62,9 @@ class Registry:
 
     async def start(self) -> None:
         """Returns when every engine of our own is loaded and warm, and the others were looked for."""
-        self._session = open_session()
-        assembly = Assembly(self._session, self._settings, self._spending)
+        near, far = open_session(), open_session(far=True)
+        self._sessions = [near, far]
+        assembly = Assembly(near, far, self._settings, self._spending)
         try:
             async with asyncio.TaskGroup() as group:
                 for name, config in self._config.models.items():
@@ -75,8 +76,8 @@ class Registry:
     async def stop(self) -> None:
         """Nothing is left afterwards."""
         await asyncio.gather(*(model.stop() for model in self._models.values()))
-        if self._session is not None:
-            await self._session.close()
+        for session in self._sessions:
+            await session.close()
 
     async def _start(self, assembly: Assembly, name: str) -> None:
         model = self._models[name] = await assembly.served(name, self._config.models[name])

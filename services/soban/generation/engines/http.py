@@ -26,6 +26,7 @@ from soban.runtime.errors import EngineLost, NoReplica, SobanError
 
 _CONNECT_SECONDS = 3.0
 _PROBE_SECONDS = 3.0
+_KEPT_SECONDS = 15.0
 _STREAMING = ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)
 _ASKING = ClientTimeout(total=_PROBE_SECONDS, sock_connect=_CONNECT_SECONDS)
 
@@ -85,13 +86,17 @@ class Reply(Protocol):
         """How it ended. Raises EngineLost when it was cut off."""
 
 
-def open_session() -> ClientSession:
+def open_session(*, far: bool = False) -> ClientSession:
     """For all engines of a process. llama.cpp closes a connection after a stream, so none is used twice.
 
-    Using one again would race with that close, and a POST that failed so cannot simply be sent again.
+    Using one again would race with that close, and a POST that failed so cannot simply be sent again. Only to `far`
+    APIs connections are kept for some seconds, since each new one costs a TLS handshake over the internet.
     """
+    connector = (
+        TCPConnector(limit=0, keepalive_timeout=_KEPT_SECONDS) if far else TCPConnector(limit=0, force_close=True)
+    )
     return ClientSession(
-        connector=TCPConnector(limit=0, force_close=True),
+        connector=connector,
         headers={"Accept-Encoding": "identity", "Content-Type": "application/json"},
         auto_decompress=False,
     )
