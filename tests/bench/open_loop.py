@@ -88,8 +88,8 @@ class Asker:
         )
 
 
-async def closed(asker: Asker, draw: Callable[[], Kind], callers: int, seconds: float) -> list[Outcome]:
-    """Each caller asks again when its answer is there; what has not ended after `seconds` is left out."""
+async def closed(asker: Asker, draw: Callable[[], Kind], callers: int, warm: float, seconds: float) -> list[Outcome]:
+    """Each caller asks again when its answer is there. What ended in the `seconds` after the first `warm` ones."""
     outcomes: list[Outcome] = []
 
     async def caller(number: int) -> None:
@@ -97,11 +97,14 @@ async def closed(asker: Asker, draw: Callable[[], Kind], callers: int, seconds: 
             outcomes.append(await asker.ask(draw(), number))
 
     tasks = [asyncio.create_task(caller(number)) for number in range(callers)]
+    await asyncio.sleep(warm)
+    outcomes.clear()
     await asyncio.sleep(seconds)
+    found = list(outcomes)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    return outcomes
+    return found
 
 
 async def opened(asker: Asker, draw: Callable[[], Kind], rate: float, seconds: float) -> list[Outcome]:

@@ -176,11 +176,11 @@ class Admission:
         self._refuse(loser, self._queue_full(text, "displaced", wait))
 
     def _late(self, turn: Turn, wait: float | None) -> float:
-        """Seconds by which its answer will miss its deadline after that wait, at the measured speed; 0 if not."""
-        answer = self._drain.answer(turn.work, turn.need)
-        if turn.deadline is None or wait is None or answer is None:
+        """Seconds by which its answer may miss its deadline after that wait, at the measured speed; 0 if not."""
+        if turn.deadline is None or wait is None:
             return 0.0
-        return max(0.0, wait + answer - self._left(turn))
+        enough = self._drain.enough(wait, turn.work, turn.need)
+        return 0.0 if enough is None else max(0.0, enough - self._left(turn))
 
     def _admit(self) -> None:
         """Everybody in front for whom there are sequences."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 _WEIGHT_OF_LAST = 0.1
 _SHORTEST_RETRY, _LONGEST_RETRY, _UNMEASURED_RETRY = 0.1, 60.0, 1.0
 _SPREAD = 0.25
-# Three mean deviations are 2.4 standard deviations of a normal distribution; TCP's timer (RFC 6298) takes four.
+# Mean deviations that are kept for one answer: 2.4 standard deviations of a normal distribution, 99 cases in 100. TCP's
+# timer takes four (RFC 6298). A wait is for many answers, of which one deviation is left.
 _CAUTION = 3.0
 
 
@@ -38,11 +39,13 @@ class DrainRate:
             return None
         return (ahead / self._work + sequences) * self._seconds / capacity
 
-    def answer(self, work: float, sequences: int) -> float | None:
-        """Seconds in which an answer is ready in 99 of 100 cases; None before the first measure."""
+    def enough(self, wait: float, work: float, sequences: int) -> float | None:
+        """Seconds in which, after a wait of about that long, an answer is ready in nearly all cases; None before the
+        first measure."""
         if self._work is None:
             return None
-        return work / sequences / self._work * self._seconds * (1 + _CAUTION * self._deviation)
+        answer = work / sequences / self._work * self._seconds
+        return wait + answer + self._deviation * (wait + _CAUTION * answer)
 
 
 def retry_after(seconds: float | None, chance: float) -> float:

@@ -12,7 +12,7 @@ from soban.generation.drain import DrainRate, retry_after
 def test_nothing_is_told_before_the_first_measure() -> None:
     """Nor while there is no capacity."""
     rate = DrainRate()
-    assert (rate.wait(100, 1, 8), rate.answer(100, 1)) == (None, None)
+    assert (rate.wait(100, 1, 8), rate.enough(0, 100, 1)) == (None, None)
     rate.learn(100, 1, 2.0)
     assert rate.wait(100, 1, 0) is None
 
@@ -22,15 +22,15 @@ def test_times_follow_work_and_capacity() -> None:
     rate = DrainRate()
     rate.learn(100, 1, 2.0)
     assert rate.wait(1000, 1, 4) == pytest.approx(5.0 + 0.5)
-    assert rate.answer(300, 1) == pytest.approx(6.0)
+    assert rate.enough(1.0, 300, 1) == pytest.approx(7.0)
 
 
 def test_several_answers_are_written_side_by_side() -> None:
     """Four of 50 tokens in 2 s are 25 tokens a second each."""
     rate = DrainRate()
     rate.learn(200, 4, 2.0)
-    assert rate.answer(200, 4) == pytest.approx(2.0)
-    assert rate.answer(50, 1) == pytest.approx(2.0)
+    assert rate.enough(0, 200, 4) == pytest.approx(2.0)
+    assert rate.enough(0, 50, 1) == pytest.approx(2.0)
 
 
 @given(st.floats(0.01, 1000))
@@ -41,7 +41,7 @@ def test_only_the_proportion_of_estimates_matters(unit: float) -> None:
         rates[0].learn(work, 1, seconds)
         rates[1].learn(work * unit, 1, seconds)
     assert rates[0].wait(500, 1, 4) == pytest.approx(rates[1].wait(500 * unit, 1, 4))
-    assert rates[0].answer(80, 1) == pytest.approx(rates[1].answer(80 * unit, 1))
+    assert rates[0].enough(3, 80, 1) == pytest.approx(rates[1].enough(3, 80 * unit, 1))
 
 
 def test_where_answers_differ_more_time_is_kept_for_them() -> None:
@@ -50,12 +50,13 @@ def test_where_answers_differ_more_time_is_kept_for_them() -> None:
     for number in range(200):
         steady.learn(100, 1, 2.0)
         moody.learn(100, 1, 1.0 if number % 2 else 3.0)
-    assert steady.answer(100, 1) == pytest.approx(2.0)
-    answer, wait = moody.answer(100, 1), moody.wait(1000, 1, 4)
+    assert steady.enough(0, 100, 1) == pytest.approx(2.0)
+    answer, late, wait = moody.enough(0, 100, 1), moody.enough(10, 100, 1), moody.wait(1000, 1, 4)
     assert answer is not None
-    assert wait is not None
-    assert answer > 4.0
+    assert late is not None
     assert wait == pytest.approx(5.5, rel=0.15)
+    assert answer > 4.0
+    assert answer + 10 < late < answer + 20
 
 
 def test_an_answer_without_work_or_time_is_no_measure() -> None:
