@@ -85,8 +85,7 @@ class PrefixHash(Randomly):
 
     def choose(self, views: Sequence[View], demand: Demand) -> View:
         by_id = {view.id: view for view in views}
-        for member in by_id:
-            self._ring.add(member)
+        self._ring.add(by_id)
         bound = math.ceil(_BOUND * (sum(view.running for view in views) + 1) / len(views))
         key = demand.prefix[0] if demand.prefix else self._random.getrandbits(64)
         return next(by_id[member] for member in self._ring.walk(key) if by_id[member].running < bound)

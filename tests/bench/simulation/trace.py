@@ -1,8 +1,8 @@
 """A trace of Korean requests: who asks what when. Seeded; the same for every policy.
 
-Tokens for an eojeol are those measured with Llama 3.1's vocabulary (news 3.02, questions 2.83, spoken dialogue 2.47), and
-an eojeol has 3.8 syllables, which makes its 0.63 tokens for each character. How long prompts and answers are, how often a
-text is shared, and how long people think is assumed: no public trace of Korean requests is known to us.
+Tokens for an eojeol are those measured with Llama 3.1's vocabulary (news 3.02, questions 2.83, spoken dialogue 2.47),
+and an eojeol has 4 syllables, as its 0.63 tokens for each character have it. How long prompts and answers are, how
+often a text is shared, and how long people think is assumed: no public trace of Korean requests is known to us.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class TraceMaker:
         )
         duration = busy / replicas / load
         begins = [self._random.uniform(0, duration) for _ in visits]
-        # The trace is a circle: what goes on after its end is at its begin, so that the load is even from the first second.
+        # The trace is a circle: what would go on after its end is at its begin, so that its load is even throughout.
         moved = [
             replace(ask, at=(ask.at + begin) % duration)
             for visit, begin in zip(visits, begins, strict=True)

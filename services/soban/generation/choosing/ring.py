@@ -7,7 +7,7 @@ a replica that comes or goes moves only its own share of the keys.
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 
 _POINTS = 128
@@ -28,12 +28,11 @@ class Ring:
         self._points: list[tuple[int, str]] = []
         self._members: set[str] = set()
 
-    def __contains__(self, member: str) -> bool:
-        return member in self._members
-
-    def add(self, member: str) -> None:
-        """Once is enough."""
-        if member not in self._members:
+    def add(self, members: Mapping[str, object]) -> None:
+        """By id; those that are there stay where they are."""
+        if members.keys() <= self._members:
+            return
+        for member in members.keys() - self._members:
             self._members.add(member)
             for point in _points(member):
                 insort(self._points, (point, member))
