@@ -60,7 +60,11 @@ class FairQueue(Generic[W]):
 
     def head(self) -> W | None:
         """Whose turn it is."""
-        return next((level.head() for level in self._levels if level.size), None) if self._size else None
+        if self._size:
+            for level in self._levels:
+                if level.size:
+                    return level.head()
+        return None
 
     def pin(self, head: W) -> None:
         """The head of its class stays that until it leaves: it needs more places than are free and saves them up."""
