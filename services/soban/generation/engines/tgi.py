@@ -12,7 +12,6 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import soban.v1 as pb
@@ -35,8 +34,8 @@ from soban.generation.engines.tgi_request import (
 )
 from soban.generation.engines.tgi_server import GENERATE_PATH, TgiServer
 from soban.runtime.config import ConfigError
-from soban.runtime.errors import Internal, NotBuilt, SobanError
-from soban.runtime.vocabulary.files import configured_tokenizer
+from soban.runtime.errors import NotBuilt, SobanError
+from soban.runtime.model_settings import ModelConfig
 
 if TYPE_CHECKING:
     from soban.generation.engines.tgi_vocabulary import Vocabulary
@@ -73,9 +72,8 @@ class Tgi:
     def __init__(self, context: EngineContext) -> None:
         self._http = context.http
         self._server = TgiServer(context.http)
-        self._path = _tokenizer_of(context)
-        self._loaded: Vocabulary | None = None
-        if self._path is None:
+        self._vocabulary = _vocabulary_of(context.config)
+        if self._vocabulary is None:
             self.support -= _BY_TOKENIZER
 
     def check(self, request: pb.GenerateRequest) -> None:
@@ -86,7 +84,7 @@ class Tgi:
             return
         for feature in needed(request):
             if feature in _NATIVE_ONLY:
-                lacking = f"without {_TOKENIZER}" if self._path is None else "with tools or images"
+                lacking = f"without {_TOKENIZER}" if self._vocabulary is None else "with tools or images"
                 raise NotBuilt(
                     f"{feature.value} on engine tgi {lacking} is not built",
                     metadata={"feature": feature.value, "engine": KIND},
@@ -142,7 +140,7 @@ class Tgi:
     def _by_chat(self, request: pb.GenerateRequest) -> bool:
         if not request.messages:
             return False
-        return self._path is None or _sees(request) or bool(request.options.tools)
+        return self._vocabulary is None or _sees(request) or bool(request.options.tools)
 
     async def _check_server(self, request: pb.GenerateRequest, info: Info) -> None:
         """What this very server cannot do, though others of its kind can. Raises NotBuilt."""
@@ -166,7 +164,7 @@ class Tgi:
 
     async def _native_call(self, asked: EngineRequest, info: Info) -> _Call:
         request = asked.request
-        vocabulary = await self._vocabulary()
+        vocabulary = self._vocabulary
         if vocabulary is None:
             prompt, tokens = request.prompt, await self._server.count(request.prompt)
         else:
@@ -188,16 +186,6 @@ class Tgi:
 
         return work() if request.ByteSize() <= _AT_ONCE else await asyncio.to_thread(work)
 
-    async def _vocabulary(self) -> Vocabulary | None:
-        if self._path is not None and self._loaded is None:
-            from soban.generation.engines.tgi_vocabulary import load_vocabulary
-
-            try:
-                self._loaded = await asyncio.to_thread(load_vocabulary, self._path)
-            except (ConfigError, OSError) as err:
-                raise Internal(f"the tokenizer cannot be used: {err}") from err
-        return self._loaded
-
 
 def _sees(request: pb.GenerateRequest) -> bool:
     return any(part.HasField("image") for message in request.messages for part in message.parts)
@@ -211,9 +199,13 @@ def _most(request: pb.GenerateRequest, info: Info, tokens: int | None) -> int | 
     return min((limit for limit in (asked, room) if limit is not None), default=None)
 
 
-def _tokenizer_of(context: EngineContext) -> Path | None:
-    path = configured_tokenizer("<name>", context.config)
-    missing = [name for name in _LIBRARIES if path is not None and find_spec(name) is None]
+def _vocabulary_of(config: ModelConfig) -> Vocabulary | None:
+    """None where the configuration names no tokenizer. Raises ConfigError."""
+    if config.tokenizer is None:
+        return None
+    missing = [name for name in _LIBRARIES if find_spec(name) is None]
     if missing:
         raise ConfigError(_TOKENIZER, f"needs {' and '.join(missing)}: pip install 'soban[tgi]'")
-    return path
+    from soban.generation.engines.tgi_vocabulary import load_vocabulary
+
+    return load_vocabulary(config.tokenizer)

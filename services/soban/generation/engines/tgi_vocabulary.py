@@ -6,14 +6,13 @@ With them the adapter writes the prompt itself, counts it, and reads the answer 
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 
 import soban.v1 as pb
 from soban.runtime.config import ConfigError
 from soban.runtime.errors import InvalidField
 from soban.runtime.template_arguments import template_arguments
 from soban.runtime.vocabulary.chat_template import ChatTemplate
-from soban.runtime.vocabulary.files import read_tokenizer
+from soban.runtime.vocabulary.files import read_tokenizer, tokenizer_path
 from soban.runtime.vocabulary.rendering import Rendering, render_chat
 from soban.runtime.vocabulary.tokenizer import ModelTokenizer
 
@@ -60,21 +59,17 @@ class Vocabulary:
         return render_chat(self._template, self._tokenizer.markers, request.messages, (), how)
 
 
-def load_vocabulary(path: Path) -> Vocabulary:
-    """Of a `tokenizer.json`; read once for all replicas, since one of 151,000 tokens takes 0.5 s and 112 MB.
-
-    Raises ConfigError.
-    """
-    return _load(path, path.stat().st_mtime_ns)
-
-
 @lru_cache(_KEPT)
-def _load(path: Path, _written: int) -> Vocabulary:
-    """A pure function of the file as it was written at that time."""
+def load_vocabulary(tokenizer: str) -> Vocabulary:
+    """What `models.<name>.tokenizer` names. Raises ConfigError.
+
+    Read once for all replicas of a model, since a vocabulary of 151,000 tokens takes 0.5 s and 112 MB.
+    """
+    path = tokenizer_path(NAME, tokenizer)
     files = read_tokenizer(NAME, path)
-    tokenizer = ModelTokenizer.load(NAME, files)
-    (encoded,) = tokenizer.encode([_SAMPLE])
-    if tokenizer.decode(encoded.token_ids) != (_SAMPLE, b""):
+    tokens = ModelTokenizer.load(NAME, files)
+    (encoded,) = tokens.encode([_SAMPLE])
+    if tokens.decode(encoded.token_ids) != (_SAMPLE, b""):
         raise ConfigError(f"models.{NAME}.tokenizer", f"{path}: its tokens do not stand for the bytes of a text")
     template = ChatTemplate(NAME, files.chat_template, files.special_tokens) if files.chat_template else None
-    return Vocabulary(tokenizer, template)
+    return Vocabulary(tokens, template)

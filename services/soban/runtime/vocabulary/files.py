@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from soban.runtime.config import ConfigError
-from soban.runtime.model_settings import ModelConfig
 
 TOKENIZER_FILE = "tokenizer.json"
 _CONFIG_FILE = "tokenizer_config.json"
@@ -39,14 +38,12 @@ class TokenizerFiles:
         return hashlib.sha256(self.content.encode()).hexdigest()[:16]
 
 
-def configured_tokenizer(name: str, model: ModelConfig) -> Path | None:
-    """The `tokenizer.json` that the configuration names, itself or by its folder; None where it names none.
+def tokenizer_path(name: str, configured: str) -> Path:
+    """The `tokenizer.json` that `models.<name>.tokenizer` names, itself or by its folder.
 
     Raises ConfigError when it is not there.
     """
-    if model.tokenizer is None:
-        return None
-    path = Path(model.tokenizer).expanduser()
+    path = Path(configured).expanduser()
     path = path / TOKENIZER_FILE if path.is_dir() else path
     if not path.is_file():
         raise ConfigError(f"models.{name}.tokenizer", f"{path}: no such file")

@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from soban.runtime.model_settings import ModelConfig
-from soban.runtime.vocabulary.files import TOKENIZER_FILE, configured_tokenizer
+from soban.runtime.vocabulary.files import TOKENIZER_FILE, tokenizer_path
 
 _BUNDLED, _FILE, _GGUF = "bundled:", "file:", ".gguf"
 
@@ -16,9 +16,8 @@ def find_tokenizer(name: str, model: ModelConfig) -> Path | None:
 
     Raises ConfigError when a configured one is not there.
     """
-    configured = configured_tokenizer(name, model)
-    if configured is not None:
-        return configured
+    if model.tokenizer is not None:
+        return tokenizer_path(name, model.tokenizer)
     if model.url.startswith(_BUNDLED):
         beside = Path(str(files("soban") / "generation" / "bundled")) / TOKENIZER_FILE
     elif "://" in model.url or not model.url.endswith(_GGUF):

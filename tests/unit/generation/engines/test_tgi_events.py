@@ -22,7 +22,7 @@ from unit.generation.engines.fakes import tgi_wire as wire
 from unit.generation.engines.fakes.vocabularies import BUNDLED
 from unit.tokenization.korean import texts
 
-VOCABULARY = load_vocabulary(BUNDLED)
+VOCABULARY = load_vocabulary(str(BUNDLED))
 EOS = 1
 
 

@@ -16,7 +16,6 @@ from soban.generation.engine import Description, EngineRequest, Reading
 from soban.runtime.config import ConfigError
 from soban.runtime.errors import (
     EngineLost,
-    Internal,
     InvalidField,
     NotBuilt,
 )
@@ -145,11 +144,12 @@ def test_a_tokenizer_that_is_not_there_is_told_at_the_start() -> None:
         asyncio.run(error_of(fake(), tokenizer="/nowhere/tokenizer.json"))
 
 
-async def test_a_tokenizer_that_cannot_be_read_is_our_own_trouble(tmp_path: Path) -> None:
-    """The log says why, the caller reads an id."""
+def test_a_tokenizer_that_cannot_be_read_is_told_at_the_start(tmp_path: Path) -> None:
+    """Before anything is served."""
     path = tmp_path / "tokenizer.json"
     path.write_text("{", encoding="utf-8")
-    assert isinstance(await error_of(fake(), tokenizer=path), Internal)
+    with pytest.raises(ConfigError, match="tokenizer"):
+        asyncio.run(error_of(fake(), tokenizer=path))
 
 
 def test_missing_libraries_are_told_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,9 +176,10 @@ async def test_a_tokenizer_without_a_template_answers_raw_prompts_only(tmp_path:
         assert text_of(await events_of(engine, pb.GenerateRequest(prompt="밥"))) == ANSWER
 
 
-async def test_tokens_that_are_no_bytes_of_a_text_are_refused(tmp_path: Path) -> None:
+def test_tokens_that_are_no_bytes_of_a_text_are_refused(tmp_path: Path) -> None:
     """A vocabulary that lowers case would give another text back."""
-    assert isinstance(await error_of(fake(), tokenizer=save(lower_casing(), tmp_path)), Internal)
+    with pytest.raises(ConfigError, match="bytes of a text"):
+        asyncio.run(error_of(fake(), tokenizer=save(lower_casing(), tmp_path)))
 
 
 async def test_a_page_that_is_no_list_of_tokens_is_a_lost_engine() -> None:
