@@ -68,19 +68,17 @@ class Chooser:
 
     def _least(self, loads: Mapping[str, float], demand: Demand) -> str:
         depths = {member: depth for member, depth in self._memory.depths(demand.prefix).items() if member in loads}
-        work = {member: loads[member] - _cached(depth, demand) for member, depth in depths.items()}
-        asked = self._random.sample(list(loads), 2)
         deepest = max(depths.values(), default=0)
+        asked = self._random.sample(list(loads), 2)
         if depths:
             asked.append(min((member for member in depths if depths[member] == deepest), key=loads.__getitem__))
+        work = {member: loads[member] - _cached(depths.get(member, 0), demand) for member in asked}
         key = _key(demand, deepest)
         if key is not None:
             owner = self._owner(key, loads, demand)
             hoped = (1.0 if demand.session else self._reuse) * (demand.prefill - _cached(deepest, demand))
-            work[owner] = work.get(owner, loads[owner]) - hoped
-            # First, since the first of equals is taken: pods without work then agree.
-            asked.insert(0, owner)
-        return min(asked, key=lambda member: work.get(member, loads[member]))
+            work[owner] = loads[owner] - _cached(depths.get(owner, 0), demand) - hoped
+        return min(work, key=work.__getitem__)
 
     def _owner(self, key: int, loads: Mapping[str, float], demand: Demand) -> str:
         """The first on the ring from `key` that is not over the bound. The least loaded never is."""
