@@ -173,7 +173,7 @@ class Replica:
         self._changed()
 
     def _passed(self, vetted: Vetted) -> None:
-        """Its engine has proved itself, and may be another process than before."""
+        """Its engine has proved itself, and may be another process than the one that late losses tell of."""
         self._breaker.reset()
         self._paused_until = time.monotonic() + (vetted.pause or 0.0)
 
