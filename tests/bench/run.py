@@ -6,11 +6,14 @@ import safety
 import stack
 import tokenization
 
+from bench.simulation import report as simulation
+
 
 def main() -> None:
     stack.run()
     tokenization.run()
     safety.run()
+    simulation.run()
 
 
 if __name__ == "__main__":

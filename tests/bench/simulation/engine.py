@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import heapq
-import itertools
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bench.simulation.cache import BLOCK_TOKENS, KvCache
@@ -15,8 +14,9 @@ from bench.simulation.trace import Ask
 
 @dataclass(slots=True)
 class Job:
-    """A request in an engine."""
+    """A request in an engine; `number` is its own."""
 
+    number: int
     ask: Ask
     begun: Callable[[Job, float], None]
     """Called with the time of the first token."""
@@ -39,7 +39,6 @@ class Engine:
     _ends: list[tuple[int, int, Job]] = field(default_factory=list)
     _context: int = 0
     _busy: bool = False
-    _numbers: Iterator[int] = field(default_factory=itertools.count)
     _chunk: list[tuple[Job, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -92,7 +91,7 @@ class Engine:
         self._cache.share(job.ask.blocks[job.known :])
         job.begun(job, now)
         self._context += job.ask.prompt_tokens
-        heapq.heappush(self._ends, (self.steps + job.ask.answer_tokens - 1, next(self._numbers), job))
+        heapq.heappush(self._ends, (self.steps + job.ask.answer_tokens - 1, job.number, job))
         while self._ends[0][0] <= self.steps:
             self._end(heapq.heappop(self._ends)[2], now)
 

@@ -28,7 +28,7 @@ class Outcome:
 
     def quantile(self, share: float) -> float:
         """Of the seconds."""
-        return self.seconds[min(len(self.seconds) - 1, int(share * len(self.seconds)))]
+        return self.seconds[int(share * len(self.seconds))]
 
 
 class Replay:
@@ -85,5 +85,5 @@ class Replay:
                 self._cached += job.cached
                 self._tokens += ask.prompt_tokens
 
-        job = Job(ask, begun, lambda job, _: view.ended(job))
+        job = Job(next(self._numbers), ask, begun, lambda job, _: view.ended(job))
         self._schedule(view.engine, view.engine.submit(job, ask.at))

@@ -27,7 +27,6 @@ class Ask:
     """One request. `at` is seconds from the begin of the trace."""
 
     at: float
-    kind: str
     prompt_tokens: int
     answer_tokens: int
     blocks: tuple[int, ...]
@@ -97,30 +96,17 @@ class TraceMaker:
         self._popularity = [1 / rank**0.9 for rank in range(1, 201)]
         self._sessions = 0
 
-    def make(self, requests: int, hardware: Hardware, replicas: int, load: float) -> list[Ask]:
-        """`load` is busy time of the engines if nothing were ever in a cache, as a share of all their time."""
+    def visits(self, requests: int) -> list[list[Ask]]:
+        """Of people, until they have that many requests; each begins at 0."""
         visits: list[list[Ask]] = []
         while sum(map(len, visits)) < requests:
             visits.append(self._visit())
-        asks = [ask for visit in visits for ask in visit]
-        busy = sum(
-            hardware.busy_seconds(ask.prompt_tokens, ask.answer_tokens, ask.prompt_tokens + ask.answer_tokens / 2)
-            for ask in asks
-        )
-        duration = busy / replicas / load
-        begins = [self._random.uniform(0, duration) for _ in visits]
-        # The trace is a circle: what would go on after its end is at its begin, so that its load is even throughout.
-        moved = [
-            replace(ask, at=(ask.at + begin) % duration)
-            for visit, begin in zip(visits, begins, strict=True)
-            for ask in visit
-        ]
-        return sorted(moved, key=lambda ask: ask.at)
+        return visits
 
     def _visit(self) -> list[Ask]:
         """What one person asks."""
-        kind = self._random.choices(("chat", "search", "document", "short"), (35, 30, 5, 30))[0]
-        return {"chat": self._chat, "search": self._search, "document": self._document, "short": self._short}[kind]()
+        kinds = (self._chat, self._search, self._document, self._short)
+        return self._random.choices(kinds, (35, 30, 5, 30))[0]()
 
     def _chat(self) -> list[Ask]:
         """A conversation under an application's instructions; half of the clients name their sessions."""
@@ -133,7 +119,7 @@ class TraceMaker:
         for _ in range(turns):
             texts.append(self._writer.text("dialogue", 15, 0.8))
             answer = self._writer.text("answer", 60, 0.7)
-            asks.append(self._ask("chat", at, texts, answer, session))
+            asks.append(self._ask(at, texts, answer, session))
             texts.append(answer)
             at += 5 + answer.tokens * 0.05 + self._random.expovariate(1 / 20)
         return asks
@@ -144,27 +130,24 @@ class TraceMaker:
         asks = []
         for number in range(self._random.choice((1, 1, 2))):
             texts = [self._instructions[0], document, self._writer.text("question", 12, 0.6)]
-            asks.append(self._ask("search", number * 30.0, texts, self._writer.text("answer", 50, 0.6), ""))
+            asks.append(self._ask(number * 30.0, texts, self._writer.text("answer", 50, 0.6), ""))
         return asks
 
     def _document(self) -> list[Ask]:
         """A document of the person's own to be summed up."""
         texts = [self._writer.text("document", 1800, 0.4), self._writer.text("question", 8, 0.3)]
-        return [self._ask("document", 0.0, texts, self._writer.text("answer", 120, 0.4), "")]
+        return [self._ask(0.0, texts, self._writer.text("answer", 120, 0.4), "")]
 
     def _short(self) -> list[Ask]:
-        return [
-            self._ask("short", 0.0, [self._writer.text("question", 15, 0.8)], self._writer.text("answer", 60, 0.7), "")
-        ]
+        return [self._ask(0.0, [self._writer.text("question", 15, 0.8)], self._writer.text("answer", 60, 0.7), "")]
 
-    def _ask(self, kind: str, at: float, texts: Sequence[Text], answer: Text, session: str) -> Ask:
+    def _ask(self, at: float, texts: Sequence[Text], answer: Text, session: str) -> Ask:
         if not self._shared:
             texts, session = [self._writer.written(f"{self._random.random()} {t.words}", t.tokens) for t in texts], ""
         names = self._writer.block_names([*texts, answer])
         tokens = sum(text.tokens for text in texts)
         return Ask(
             at=at,
-            kind=kind,
             prompt_tokens=tokens,
             answer_tokens=answer.tokens,
             blocks=names[: tokens // BLOCK_TOKENS],
@@ -173,6 +156,25 @@ class TraceMaker:
             session=session,
             pod=self._random.random(),
         )
+
+
+def spread(visits: Sequence[Sequence[Ask]], hardware: Hardware, replicas: int, load: float, seed: int) -> list[Ask]:
+    """In time, beginning at random. `load` is the share of their time that the engines were busy with all of it if
+    nothing were ever in a cache: 1 is what a pool without prefix cache can just do, and with one it can do more."""
+    random = Random(f"{seed}-{load}")
+    duration = sum(_busy_seconds(ask, hardware) for visit in visits for ask in visit) / replicas / load
+    # The trace is a circle: what would go on after its end is at its begin, so that its load is even throughout.
+    begins = [random.uniform(0, duration) for _ in visits]
+    moved = [
+        replace(ask, at=(ask.at + begin) % duration)
+        for visit, begin in zip(visits, begins, strict=True)
+        for ask in visit
+    ]
+    return sorted(moved, key=lambda ask: ask.at)
+
+
+def _busy_seconds(ask: Ask, hardware: Hardware) -> float:
+    return hardware.busy_seconds(ask.prompt_tokens, ask.answer_tokens, ask.prompt_tokens + ask.answer_tokens / 2)
 
 
 def _request(texts: Sequence[Text]) -> pb.GenerateRequest:

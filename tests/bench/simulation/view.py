@@ -45,14 +45,14 @@ class View:
         """It has its first token, `decode` more are expected."""
         self._pending -= work
         end = self.engine.steps + decode
-        self._open[id(job)] = end
+        self._open[job.number] = end
         self._decoding += end
-        heapq.heappush(self._ends, (end, id(job)))
+        heapq.heappush(self._ends, (end, job.number))
 
     def ended(self, job: Job) -> None:
         """It is done."""
         self.running -= 1
-        self._close(id(job))
+        self._close(job.number)
 
     def _close(self, number: int) -> None:
         self._decoding -= self._open.pop(number, 0.0)
