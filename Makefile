@@ -4,10 +4,10 @@ BIN := .venv/bin
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench proto lock clean
+.PHONY: help demo test check format bench bench-generation proto lock clean
 
 help: ## This list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 demo: .venv/runtime ## Start the whole stack and chat in Korean on this machine's CPU
 	@$(BIN)/soban demo
@@ -30,15 +30,20 @@ format: .venv/dev ## Format the code and mend what the linter can mend
 bench: .venv/dev ## Measure: whole stack against the engine alone, tokenization, safety
 	PYTHONPATH=tests $(BIN)/python tests/bench/run.py
 
+bench-generation: .venv/dev ## Measure beside LiteLLM and vllm-router (ARGS=--quick: three minutes; ARGS=--help)
+	PYTHONPATH=tests/bench $(BIN)/python -m peers $(ARGS)
+
 proto: .venv/dev ## Generate services/soban/v1 from protos/
 	$(BIN)/python tools/generate_protos.py
 
 lock: .venv/dev ## Resolve the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile $(LOCK) --extra dev pyproject.toml -o requirements-dev.lock
 	$(BIN)/uv pip compile $(LOCK) --extra all --extra build -c requirements-dev.lock pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile $(LOCK) tests/bench/peers/litellm.in -o tests/bench/peers/litellm.lock
+	$(BIN)/uv pip compile $(LOCK) tests/bench/peers/vllm-router.in -o tests/bench/peers/vllm-router.lock
 
 clean: ## Remove the environment and everything built
-	rm -rf .venv node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .bench node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock"

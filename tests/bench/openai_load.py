@@ -1,4 +1,4 @@
-"""A closed loop of streamed chats over the OpenAI HTTP API, as thin as possible; for engine and gateway alike."""
+"""A closed loop of chats over the OpenAI HTTP API, as thin as possible; for engine and gateway alike."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rig import Api
 
 from soban.cli.load import Report, Sample
 
+_PATH = "/v1/chat/completions"
 _TEXT = b'"content":"'
 _NO_TEXT = b'"content":""'
 
@@ -22,25 +23,30 @@ async def measure(api: Api, request: Callable[[int], Mapping[str, Any]], streams
     """Sends `request(0)`, `request(1)`, ... with `streams` callers. Raises when an answer is not 200."""
     samples: list[Sample] = []
     numbers = itertools.count()
-    headers = {"Authorization": f"Bearer {api.key}"} if api.key else {}
-    async with aiohttp.ClientSession(
-        headers=headers, connector=aiohttp.TCPConnector(limit=0, force_close=True)
-    ) as session:
+    async with session(api) as opened:
 
         async def caller() -> None:
             while (number := next(numbers)) < requests:
-                samples.append(await _ask(session, api.url, request(number)))
+                samples.append(await ask(opened, request(number)))
 
         began = time.monotonic()
         await asyncio.gather(*(caller() for _ in range(streams)))
         return Report(samples, time.monotonic() - began, complete=True)
 
 
-async def _ask(session: aiohttp.ClientSession, url: str, body: Mapping[str, Any]) -> Sample:
+def session(api: Api) -> aiohttp.ClientSession:
+    """Connections to `api`, as many as are wanted; none is used twice, since llama.cpp closes them after a stream."""
+    headers = {"Authorization": f"Bearer {api.key}"} if api.key else {}
+    connector = aiohttp.TCPConnector(limit=0, force_close=True)
+    return aiohttp.ClientSession(api.url, headers=headers, connector=connector)
+
+
+async def ask(opened: aiohttp.ClientSession, body: Mapping[str, Any]) -> Sample:
+    """One streamed chat."""
     began = time.monotonic()
     first: float | None = None
     usage = b""
-    async with session.post(f"{url}/v1/chat/completions", json=body) as response:
+    async with opened.post(_PATH, json=body) as response:
         response.raise_for_status()
         async for line in response.content:
             if first is None and _has_text(line.replace(b": ", b":")):
@@ -49,6 +55,16 @@ async def _ask(session: aiohttp.ClientSession, url: str, body: Mapping[str, Any]
                 usage = line
     spent = json.loads(usage.removeprefix(b"data: "))["usage"]
     return Sample(time.monotonic() - began, first, spent["completion_tokens"])
+
+
+async def ask_whole(opened: aiohttp.ClientSession, body: Mapping[str, Any]) -> Sample:
+    """One chat that is answered at once; its first text is the whole one."""
+    began = time.monotonic()
+    async with opened.post(_PATH, json=body) as response:
+        response.raise_for_status()
+        spent = json.loads(await response.read())["usage"]
+    seconds = time.monotonic() - began
+    return Sample(seconds, seconds, spent["completion_tokens"])
 
 
 def _has_text(line: bytes) -> bool:

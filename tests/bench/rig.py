@@ -40,15 +40,16 @@ class Rig:
     engine: Api
     gateway: Api
     grpc_target: str
+    generation_target: str
     processes: dict[str, psutil.Process]
 
     def cpu_seconds(self) -> dict[str, float]:
         """User and system time of each service with its workers so far, without the engine."""
-        return {name: sum(map(_cpu_seconds, _family(process))) for name, process in self.processes.items()}
+        return {name: cpu_seconds(process) for name, process in self.processes.items()}
 
     def memory_mib(self) -> dict[str, float]:
         """Memory of each service with its workers, shared pages counted once (PSS), without the engine."""
-        return {name: sum(map(_pss, _family(process))) / 2**20 for name, process in self.processes.items()}
+        return {name: memory_mib(process) for name, process in self.processes.items()}
 
 
 @contextlib.asynccontextmanager
@@ -62,7 +63,8 @@ async def running(model: str, url: str, parallel: int) -> AsyncIterator[Rig]:
         await asyncio.gather(*(ready(ports[name]) for name in SERVICES))
         gateway = Api(f"http://127.0.0.1:{ports['http']}")
         engine = _engine_behind(processes["generation"])
-        yield Rig(model, engine, gateway, f"127.0.0.1:{ports['gateway']}", processes)
+        targets = (f"127.0.0.1:{ports[name]}" for name in ("gateway", "generation"))
+        yield Rig(model, engine, gateway, *targets, processes)
 
 
 def free_ports(count: int) -> list[int]:
@@ -120,15 +122,17 @@ def _engine_behind(generation: psutil.Process) -> Api:
     raise RuntimeError("generation has no engine process")
 
 
-def _family(service: psutil.Process) -> list[psutil.Process]:
-    family = [service, *service.children(recursive=True)]
+def cpu_seconds(server: psutil.Process) -> float:
+    """User and system time of a server with its workers so far, without an engine that it runs."""
+    times = (process.cpu_times() for process in _family(server))
+    return sum(spent.user + spent.system for spent in times)
+
+
+def memory_mib(server: psutil.Process) -> float:
+    """Memory of the same, shared pages counted once (PSS)."""
+    return float(sum(process.memory_full_info().pss for process in _family(server)) / 2**20)
+
+
+def _family(server: psutil.Process) -> list[psutil.Process]:
+    family = [server, *server.children(recursive=True)]
     return [process for process in family if KEY_VARIABLE not in process.environ()]
-
-
-def _cpu_seconds(process: psutil.Process) -> float:
-    spent = process.cpu_times()
-    return spent.user + spent.system
-
-
-def _pss(process: psutil.Process) -> int:
-    return process.memory_full_info().pss
