@@ -22,6 +22,7 @@ __all__ = ["Admission", "Claim", "Place"]
 
 _LEVELS = {pb.PRIORITY_HIGH: 0, pb.PRIORITY_NORMAL: 1, pb.PRIORITY_LOW: 2}
 _NORMAL = 1
+_EVER = float("inf")
 
 
 class Admission:
@@ -132,8 +133,8 @@ class Admission:
 
     async def _wait(self, place: Place, turn: Turn) -> None:
         """Until it is admitted. No place is lost wherever it is cancelled."""
-        if turn.deadline is not None and not turn.admitted.done():
-            turn.timer = turn.admitted.get_loop().call_later(self._left(turn), self._expire, turn)
+        if turn.deadline is not None and turn.queued:
+            self._watch(turn)
         self._holding.add(turn)
         try:
             await turn.admitted
@@ -163,10 +164,10 @@ class Admission:
         if not self._capacity and not (self._hold_seconds and self._queue_limit):
             raise self._no_replica()
         wait = self._drain.wait(self._queue.work_before(turn), turn.need, self._capacity)
-        late = self._late(turn, wait)
-        if wait is not None and late > 0:
+        spare = self._spare(turn, wait or 0.0)
+        if spare < 0:
             text = "the queue of this model is longer than the deadline allows"
-            raise self._queue_full(text, "deadline", min(wait, late))
+            raise self._queue_full(text, "deadline", min(wait or 0.0, -spare))
         if len(self._queue) < self._queue_limit:
             return
         loser = self._queue.expendable(turn)
@@ -175,12 +176,10 @@ class Admission:
         text = "a request of a higher priority or of a tenant with fewer requests needed the place in the queue"
         self._refuse(loser, self._queue_full(text, "displaced", wait))
 
-    def _late(self, turn: Turn, wait: float | None) -> float:
-        """Seconds by which its answer may miss its deadline after that wait, at the measured speed; 0 if not."""
-        if turn.deadline is None or wait is None:
-            return 0.0
-        enough = self._drain.enough(wait, turn.work, turn.need)
-        return 0.0 if enough is None else max(0.0, enough - self._left(turn))
+    def _spare(self, turn: Turn, wait: float = 0.0) -> float:
+        """Seconds left before its deadline after that wait and its answer, at the measured speed; < 0: too late."""
+        left = self._left(turn)
+        return left if left == _EVER else left - (self._drain.enough(wait, turn.work, turn.need) or 0.0)
 
     def _admit(self) -> None:
         """Everybody in front for whom there are sequences."""
@@ -188,9 +187,8 @@ class Admission:
             if not self._fits(turn.need):
                 self._queue.pin(turn)
                 return
-            if self._late(turn, 0.0) > 0:
-                text = "the queue of this model moved too slowly for the deadline"
-                self._refuse(turn, self._queue_full(text, "late", 0.0))
+            if self._spare(turn) < 0:
+                self._refuse(turn, self._too_late())
             else:
                 self._grant(turn)
 
@@ -202,7 +200,7 @@ class Admission:
         _wake(turn)
 
     def _left(self, turn: Turn) -> float:
-        return float("inf") if turn.deadline is None else turn.deadline - self._clock()
+        return _EVER if turn.deadline is None else turn.deadline - self._clock()
 
     def _allotted(self, need: int) -> int:
         """Who needs more sequences than there are gets all of them, rather than wait for replicas that may not come."""
@@ -219,11 +217,18 @@ class Admission:
         self._running -= sequences
         place.taken -= sequences
 
+    def _watch(self, turn: Turn) -> None:
+        """Wakes when its turn must have come at the latest."""
+        turn.timer = turn.admitted.get_loop().call_later(max(0.0, self._spare(turn)), self._expire, turn)
+
     def _expire(self, turn: Turn) -> None:
-        if turn.queued:
-            why = "" if self._capacity else f": {self._why_not()}"
-            self._refuse(turn, DeadlineExceeded(f"the deadline passed while the request waited for an engine{why}"))
-            self._admit()
+        if not turn.queued:
+            return
+        if self._left(turn) > 0 and self._spare(turn) > 0:
+            self._watch(turn)
+            return
+        self._refuse(turn, self._too_late() if self._left(turn) > 0 else self._expired())
+        self._admit()
 
     def _run_out(self, turn: Turn) -> None:
         if turn.queued:
@@ -237,6 +242,15 @@ class Admission:
     def _remove(self, turn: Turn) -> None:
         self._queue.remove(turn)
         turn.queued = False
+
+    def _too_late(self) -> SobanError:
+        if not self._capacity:
+            return self._no_replica()
+        return self._queue_full("the queue of this model moved too slowly for the deadline", "late", 0.0)
+
+    def _expired(self) -> DeadlineExceeded:
+        why = "" if self._capacity else f": {self._why_not()}"
+        return DeadlineExceeded(f"the deadline passed while the request waited for an engine{why}")
 
     def _queue_full(self, text: str, cause: str, wait: float | None) -> QueueFull:
         """`wait` is when it would be worth while to come again; without replicas that is when one is expected."""

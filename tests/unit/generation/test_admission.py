@@ -176,6 +176,7 @@ async def test_a_waiter_is_dropped_when_its_deadline_passes() -> None:
     crowd = Crowd(1, 5)
     await crowd.come("가")
     await crowd.come("나", deadline=0.01)
+    crowd.clock.now += 0.02
     with pytest.raises(DeadlineExceeded):
         await crowd.tasks["나"]
     assert crowd.counts == (1, 0, 0)
@@ -271,6 +272,36 @@ async def test_who_has_become_hopeless_in_the_queue_is_not_sent_to_an_engine() -
     err = crowd.tasks["나"].exception()
     assert isinstance(err, QueueFull)
     assert err.metadata == {"cause": "late"}
+
+
+@pytest.mark.parametrize("capacity", [0, 1])
+async def test_who_can_no_longer_be_in_time_is_told_so_while_it_waits(capacity: int) -> None:
+    """Not at its deadline: an answer takes 10 s, and 10 s before the deadline it has not had its turn."""
+    crowd = Crowd(1, 5)
+    await crowd.learn(10.0)
+    await crowd.resize(0)
+    await crowd.come("나", deadline=10.02)
+    await crowd.come("급함", priority=HIGH)
+    await crowd.resize(capacity)
+    assert (crowd.admission.queued, crowd.admission.held) == ((0, 2), (1, 0))[capacity]
+    crowd.clock.now += 0.03
+    with pytest.raises(QueueFull if capacity else NoReplica) as caught:
+        await crowd.tasks["나"]
+    assert caught.value.metadata == ({"cause": "late"} if capacity else {})
+    assert crowd.admission.running == capacity
+
+
+async def test_a_timer_that_comes_too_early_waits_on() -> None:
+    """The speed may have become another meanwhile."""
+    crowd = Crowd(1, 5)
+    await crowd.come("가")
+    await crowd.come("나", deadline=0.02)
+    crowd.clock.now += 0.01
+    await asyncio.sleep(0.03)
+    assert crowd.counts == (1, 1, 0)
+    crowd.clock.now += 0.01
+    with pytest.raises(DeadlineExceeded):
+        await crowd.tasks["나"]
 
 
 async def test_refused_clients_do_not_come_back_in_one_wave() -> None:
@@ -418,6 +449,7 @@ async def test_a_deadline_while_held_tells_why() -> None:
     """The client learns what was missing."""
     crowd = Crowd(0, 9)
     await crowd.come("가", deadline=0.01)
+    crowd.clock.now += 0.02
     with pytest.raises(DeadlineExceeded, match="복제본이 없습니다"):
         await crowd.tasks["가"]
 
@@ -483,6 +515,7 @@ async def test_it_keeps_its_deadline() -> None:
     crowd.admission.set_capacity(1)
     async with crowd.place(deadline=0.01) as place:
         crowd.admission.set_capacity(0)
+        crowd.clock.now += 0.02
         with pytest.raises(DeadlineExceeded):
             await place.requeue(None)
 
