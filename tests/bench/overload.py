@@ -159,7 +159,7 @@ def _work_lines(outcomes: Sequence[Outcome], capacity: float, seconds: float) ->
 
 
 def _effort_line(
-    outcomes: Sequence[Outcome], took: float, overloaded: Cores, before: float, at_capacity: Cores
+    outcomes: Sequence[Outcome], took: float, overloaded: Cores, capacity: float, at_capacity: Cores
 ) -> Line:
     """Free of what else runs on the machine: work of the engine that nobody got would show here."""
     ratio = (_tokens(outcomes) / took / overloaded.engine) / (capacity / at_capacity.engine)
