@@ -27,7 +27,7 @@ format: .venv/dev ## Format the code and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: .venv/dev ## Measure: whole stack against the engine alone, tokenization, safety
+bench: .venv/dev ## Measure: whole stack against the engine alone, tokenization, safety, choice of replicas
 	PYTHONPATH=tests $(BIN)/python tests/bench/run.py
 
 bench-generation: .venv/dev ## Measure beside LiteLLM and vllm-router (ARGS=--quick: three minutes; ARGS=--help)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from random import Random
 from typing import Protocol
 
 from bench.simulation.view import View
-from soban.generation.choosing.chooser import Chooser
+from soban.generation.choosing.chooser import LOAD_FACTOR, Chooser
 from soban.generation.choosing.demand import Demand
 from soban.generation.choosing.ring import Ring
 
@@ -29,8 +30,8 @@ class Policy(Protocol):
 class Ours:
     """The Chooser of the service."""
 
-    def __init__(self, random: Random) -> None:
-        self._chooser = Chooser(random)
+    def __init__(self, random: Random, load_factor: float = LOAD_FACTOR) -> None:
+        self._chooser = Chooser(random, load_factor)
 
     def choose(self, views: Sequence[View], demand: Demand) -> View:
         return self._chooser.choose(views, demand)
@@ -99,3 +100,8 @@ POLICIES: Mapping[str, Callable[[Random], Policy]] = {
     "least requests of two": LeastRequestsOfTwo,
     "prefix hash, bounded": PrefixHash,
 }
+
+BOUNDS: Mapping[str, Callable[[Random], Policy]] = {
+    f"Soban, bound {factor:g}": partial(Ours, load_factor=factor) for factor in (1.1, 1.25, 2, math.inf)
+}
+"""What the load factor is worth."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.simulation.hardware import H100, L4, Hardware
-from bench.simulation.policies import POLICIES
+from bench.simulation.policies import BOUNDS, POLICIES
 from bench.simulation.replay import Outcome, Replay
 from bench.simulation.trace import Ask, TraceMaker, spread
 from bench.table import Line, print_lines
@@ -31,12 +31,15 @@ class Case:
     load: float
     pods: int = 1
     policies: tuple[str, ...] = tuple(POLICIES)
+    one_session: bool = False
+    """Whether all requests name the same session, as no client should."""
 
     @property
     def title(self) -> str:
         """For people."""
         prompts = "shared prefixes" if self.shared else "no shared prefixes"
-        return f"{REPLICAS} x {self.hardware.name}, {prompts}, load {self.load:g}, pods of generation: {self.pods}"
+        misuse = ", one session for all" if self.one_session else ""
+        return f"{REPLICAS} x {self.hardware.name}, {prompts}{misuse}, load {self.load:g}, pods: {self.pods}"
 
 
 _FEW = (OURS, "round robin", "least requests")
@@ -47,6 +50,11 @@ CASES = (
     *(Case(L4, shared=False, load=0.9, pods=pods, policies=_FEW) for pods in (2, 4)),
     Case(H100, shared=True, load=1.5, policies=_FEW),
     Case(H100, shared=False, load=1.0, policies=_FEW),
+    *(
+        Case(L4, shared=True, load=0.9, pods=pods, policies=tuple(BOUNDS), one_session=one_session)
+        for one_session in (False, True)
+        for pods in (1, 4)
+    ),
 )
 
 
@@ -61,9 +69,9 @@ class Results:
         return _mean(outcome.quantile(0.99) for outcome in self._outcomes[policy])
 
     def ratios(self, policy: str) -> list[float]:
-        """Its p99 over ours, by seed."""
+        """Its p99 over ours, by seed; the least is the worst for us."""
         pairs = zip(self._outcomes[policy], self._outcomes[OURS], strict=True)
-        return [theirs.quantile(0.99) / ours.quantile(0.99) for theirs, ours in pairs]
+        return sorted(theirs.quantile(0.99) / ours.quantile(0.99) for theirs, ours in pairs)
 
     def others(self) -> list[str]:
         """All policies but ours."""
@@ -96,43 +104,45 @@ def _traces() -> Callable[[Case, int], Sequence[Ask]]:
     """Visits are made once for all loads."""
     makers = {(seed, shared): TraceMaker(seed, shared=shared) for seed in SEEDS for shared in (True, False)}
     visits = {key: maker.visits(REQUESTS) for key, maker in makers.items()}
-    return lambda case, seed: spread(visits[seed, case.shared], case.hardware, REPLICAS, case.load, seed)
+
+    def trace(case: Case, seed: int) -> Sequence[Ask]:
+        asks = spread(visits[seed, case.shared], case.hardware, REPLICAS, case.load, seed)
+        return [replace(ask, session="everyone") for ask in asks] if case.one_session else asks
+
+    return trace
 
 
 def _results(case: Case, trace: Callable[[Case, int], Sequence[Ask]]) -> Results:
+    known = {**POLICIES, **BOUNDS}
     outcomes: dict[str, list[Outcome]] = {policy: [] for policy in case.policies}
     for seed in SEEDS:
         asks = trace(case, seed)
         for policy in case.policies:
-            replay = Replay(case.hardware, REPLICAS, case.pods, POLICIES[policy], seed)
-            outcomes[policy].append(replay.run(asks))
+            outcomes[policy].append(Replay(case.hardware, REPLICAS, case.pods, known[policy], seed).run(asks))
     return Results(outcomes)
 
 
 def _bars(results: dict[Case, Results]) -> Iterator[Line]:
     for case, found in results.items():
-        if case.pods != 1 or case.hardware is not L4:
-            continue
-        if case.shared:
-            ratio = _mean(found.ratios("round robin"))
-            least = min(found.ratios("round robin"))
-            busy = case.load == BUSY
-            yield Line(
-                f"shared, load {case.load:g}: p99 of round robin over ours",
-                f"{ratio:.1f} x",
-                ">= 2 x" if busy else "",
-                ratio >= 2 if busy else None,
-            )
-            yield Line("  worst seed", f"{least:.1f} x")
-        else:
-            best = min(found.others(), key=found.p99)
-            ratio = found.p99(OURS) / found.p99(best)
-            yield Line(
-                f"not shared, load {case.load:g}: p99 over the best ({best})",
-                f"{ratio:.2f} x",
-                f"<= {_MOST:g} x",
-                ratio <= _MOST,
-            )
+        if case.pods == 1 and case.hardware is L4 and OURS in case.policies:
+            yield from _shared_bar(case, found) if case.shared else _unshared_bar(case, found)
+
+
+def _shared_bar(case: Case, found: Results) -> Iterator[Line]:
+    """While round robin has no queue, p99 is a long document that nobody has, alone on its engine: no choice helps."""
+    ratios = found.ratios("round robin")
+    bar, met = (">= 2 x", _mean(ratios) >= 2) if case.load == BUSY else ("", None)
+    yield Line(f"shared, load {case.load:g}: p99 of round robin over ours", f"{_mean(ratios):.1f} x", bar, met)
+    yield Line("  in the worst of the seeds", f"{ratios[0]:.1f} x")
+
+
+def _unshared_bar(case: Case, found: Results) -> Iterator[Line]:
+    best = min(found.others(), key=found.p99)
+    ratio = 1 / _mean(found.ratios(best))
+    what = f"not shared, load {case.load:g}: p99 over the best, {best}"
+    yield Line(what, f"{ratio:.2f} x", f"<= {_MOST:g} x", ratio <= _MOST)
+    worst = max(1 / found.ratios(policy)[0] for policy in found.others())
+    yield Line("  over the best in the worst of the seeds", f"{worst:.2f} x")
 
 
 def _mean(values: Iterable[float]) -> float:

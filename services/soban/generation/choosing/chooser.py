@@ -34,8 +34,9 @@ _REUSE_WEIGHT = 0.02
 class Chooser:
     """Of one model in one pod of generation."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, load_factor: float = LOAD_FACTOR) -> None:
         self._random = random
+        self._load_factor = load_factor
         self._ring = Ring()
         self._memory = PrefixMemory(CACHE_TOKENS)
         self._shares = Shares(random)
@@ -83,7 +84,7 @@ class Chooser:
     def _owner(self, key: int, loads: Mapping[str, float], demand: Demand) -> str:
         """The first on the ring from `key` that is not over the bound. The least loaded never is."""
         self._ring.add(loads)
-        bound = LOAD_FACTOR * (sum(loads.values()) + demand.total) / len(loads)
+        bound = self._load_factor * (sum(loads.values()) + demand.total) / len(loads)
         return next(member for member in self._ring.walk(key) if member in loads and loads[member] <= bound)
 
 
@@ -99,10 +100,11 @@ def _key(demand: Demand, known: int) -> int | None:
 
 
 def _fitting(candidates: Sequence[C], demand: Demand) -> Sequence[C]:
-    """Without those to avoid, with the adapter, with a free slot: each as far as any are left then."""
+    """Not to be avoided, of no weight 0, with the adapter, with a free slot: each as far as any are left then."""
     fit = candidates
     if demand.avoid:
         fit = [candidate for candidate in fit if candidate.id not in demand.avoid] or fit
+    fit = [candidate for candidate in fit if candidate.weight != 0] or fit
     if demand.adapter:
         fit = [candidate for candidate in fit if demand.adapter in candidate.adapters] or fit
     return [candidate for candidate in fit if candidate.running < candidate.slots] or fit
@@ -111,7 +113,8 @@ def _fitting(candidates: Sequence[C], demand: Demand) -> Sequence[C]:
 def _loads(candidates: Sequence[Candidate]) -> dict[str, float]:
     """Tokens of work by id; a replica with more slots than the others has more of them done in the same time."""
     mean_slots = sum(candidate.slots for candidate in candidates) / len(candidates)
-    return {candidate.id: candidate.work * mean_slots / candidate.slots for candidate in candidates}
+    # Sums of floats may end a little under zero, and a bound under zero would leave nobody.
+    return {candidate.id: max(0.0, candidate.work) * mean_slots / candidate.slots for candidate in candidates}
 
 
 def _cached(blocks: int, demand: Demand) -> float:

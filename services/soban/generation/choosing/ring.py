@@ -12,6 +12,8 @@ from hashlib import blake2b
 
 _POINTS = 128
 """Of each replica on the ring: shares then differ by about 9 % (1 / sqrt(128))."""
+_MOST_GONE = 256
+"""Members that were not named when others came: more are taken off."""
 _DIGEST_BYTES = 64
 _POINT_BYTES = 8
 
@@ -30,12 +32,16 @@ class Ring:
 
     def add(self, members: Mapping[str, object]) -> None:
         """By id; those that are there stay where they are."""
-        if members.keys() <= self._members:
+        fresh = members.keys() - self._members
+        if not fresh:
             return
-        for member in members.keys() - self._members:
+        for member in fresh:
             self._members.add(member)
             for point in _points(member):
                 insort(self._points, (point, member))
+        if len(self._members) - len(members) > _MOST_GONE:
+            self._members.intersection_update(members)
+            self._points = [point for point in self._points if point[1] in members]
 
     def remove(self, member: str) -> None:
         """Not being there is fine."""

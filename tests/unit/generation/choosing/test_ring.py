@@ -59,3 +59,12 @@ def test_the_order_in_which_replicas_came_does_not_matter(members: list[str], ke
 def test_nothing_is_on_an_empty_ring() -> None:
     """A walk ends at once."""
     assert list(Ring().walk(KEYS[0])) == []
+
+
+def test_the_ring_is_bounded() -> None:
+    """Pods get a new address with every restart."""
+    ring = Ring()
+    for number in range(300):
+        ring.add({f"engine-{number}": None, "engine-that-stays": None})
+    assert len(set(ring.walk(0))) <= 258
+    assert {"engine-299", "engine-that-stays"} <= set(ring.walk(0))
