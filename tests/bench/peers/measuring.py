@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -21,7 +21,8 @@ class Run:
     """One system under one load, once."""
 
     report: Report
-    cpu_seconds: float
+    cpu_seconds: Mapping[str, float]
+    """Of each process."""
 
 
 @dataclass
@@ -54,10 +55,11 @@ class Load:
         """Median over rounds of the first text's p50, in milliseconds."""
         return median(run.report.first_text_ms["p50"] for run in self.runs[name])
 
-    def cpu_per_million(self, name: str) -> float:
-        """CPU seconds of all its rounds per million tokens."""
+    def cpu_per_million(self, name: str) -> dict[str, float]:
+        """CPU seconds of each process per million tokens, over all rounds."""
         runs = self.runs[name]
-        return 1e6 * sum(run.cpu_seconds for run in runs) / sum(run.report.output_tokens for run in runs)
+        tokens = sum(run.report.output_tokens for run in runs)
+        return {part: 1e6 * sum(run.cpu_seconds[part] for run in runs) / tokens for part in runs[0].cpu_seconds}
 
     def _pairs(self, name: str) -> list[tuple[Report, Report]]:
         return [(a.report, b.report) for a, b in zip(self.runs[name], self.runs[ENGINE], strict=True)]
@@ -94,7 +96,8 @@ async def _once(load: Load, system: System, mode: Mode, requests: int) -> None:
     if report.output_tokens != requests * mode.tokens:
         load.fail(system.name, f"{report.output_tokens} tokens in place of {requests * mode.tokens}")
         return
-    load.runs[system.name].append(Run(report, system.cpu_seconds() - before))
+    spent = {part: seconds - before[part] for part, seconds in system.cpu_seconds().items()}
+    load.runs[system.name].append(Run(report, spent))
 
 
 def _reason(group: ExceptionGroup[Exception]) -> str:

@@ -56,8 +56,8 @@ def litellm(engine: Api, model: str) -> Iterator[Proxy]:
 
 
 @contextlib.contextmanager
-def vllm_router(engine: Api) -> Iterator[Proxy]:
-    """vllm-router, which hands the caller's key on to the engine. Raises Unavailable."""
+def vllm_router(engine: Api, _: str) -> Iterator[Proxy]:
+    """vllm-router, which hands model and key of the caller on to the engine. Raises Unavailable."""
     command, (port, metrics_port) = program("vllm-router"), rigs.free_ports(2)
     arguments = ("--host", "127.0.0.1", "--port", str(port), "--prometheus-port", str(metrics_port))
     routing = ("--worker-urls", engine.url, "--policy", "round_robin", "--log-level", "warning")

@@ -37,9 +37,9 @@ class System:
     connect: Callable[[Mode], AbstractAsyncContextManager[Ask]]
     processes: Mapping[str, psutil.Process]
 
-    def cpu_seconds(self) -> float:
-        """Of all its processes so far."""
-        return sum(map(rigs.cpu_seconds, self.processes.values()))
+    def cpu_seconds(self) -> dict[str, float]:
+        """Of each of its processes so far."""
+        return {name: rigs.cpu_seconds(process) for name, process in self.processes.items()}
 
     def memory_mib(self) -> float:
         """Of all its processes now."""
