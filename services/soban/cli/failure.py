@@ -24,6 +24,7 @@ _MENDS = {
     "NOT_READY": "wait until it has loaded; see: soban health",
     "SERVICE_UNREACHABLE": "see: soban health",
     "ENGINE_LOST": "send it again; the engine is being restarted",
+    "ENGINE_FAILED": "send it again; if it fails again, see the engine's log",
     "DEADLINE_EXCEEDED": "give it longer with --timeout",
 }
 

@@ -47,6 +47,24 @@ class Usage:
     cached_input_tokens: int = 0
     reasoning_tokens: int = 0
 
+    def __add__(self, other: Usage) -> Usage:
+        """Of two answers to two prompts."""
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cached_input_tokens + other.cached_input_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+        )
+
+    def to_proto(self) -> pb.Usage:
+        """As the contract writes it."""
+        return pb.Usage(
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens,
+            cached_input_tokens=self.cached_input_tokens,
+            reasoning_tokens=self.reasoning_tokens,
+        )
+
 
 @dataclass(slots=True)
 class Started:
@@ -140,8 +158,9 @@ class Engine(Protocol):
     def generate(self, asked: EngineRequest) -> AsyncGenerator[Event, None]:
         """One answer.
 
-        Closing the generator ends the work in the engine at once. Raises SobanError: EngineLost when the engine died or
-        fell silent, EngineOverloaded, NoReplica, ContextOverflow, InvalidField, NotBuilt.
+        Closing the generator ends the work in the engine at once. Raises SobanError: EngineLost when the connection
+        broke or fell silent, EngineFailed when the engine tells of an error of its own, EngineOverloaded, NoReplica when
+        it cannot be reached or loads, ContextOverflow, InvalidField, NotBuilt.
         """
 
     async def describe(self) -> Description:

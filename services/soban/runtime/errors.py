@@ -21,7 +21,8 @@ SobanError
  |   +- QuotaExceeded        QuotaFailure is sent too
  +- Unavailable              RetryInfo is sent
  |   +- NoReplica            no engine is ready
- |   +- EngineLost           the engine died before its first text
+ |   +- EngineLost           the connection to the engine broke, or it fell silent: it may be dead
+ |   +- EngineFailed         the engine answered, with an error of its own: it lives
  |   +- NotReady             this server is still loading
  |   +- ServiceUnreachable   another service of ours does not answer
  +- NotBuilt                 the contract has it, this release does not
@@ -200,6 +201,13 @@ class EngineLost(Unavailable):
     """The request may be what killed the engine: only its sender, who knows it, should try it again."""
 
     reason = "ENGINE_LOST"
+    resend = False
+
+
+class EngineFailed(Unavailable):
+    """The engine lives; it failed over this request, which only its sender, as for EngineLost, should try again."""
+
+    reason = "ENGINE_FAILED"
     resend = False
 
 

@@ -15,6 +15,7 @@ from soban.gateway.openai import errors
 from soban.runtime.errors import (
     ContextOverflow,
     DeadlineExceeded,
+    EngineFailed,
     EngineLost,
     Internal,
     KeyInvalid,
@@ -46,6 +47,7 @@ def test_every_code_of_grpc_has_a_status() -> None:
         (QueueFull("no"), 429, "rate_limit_error", "queue_full"),
         (QuotaExceeded("no"), 429, "rate_limit_error", "insufficient_quota"),
         (EngineLost("no"), 503, "server_error", "engine_lost"),
+        (EngineFailed("no"), 503, "server_error", "engine_failed"),
         (DeadlineExceeded("no"), 504, "server_error", "deadline_exceeded"),
     ],
 )

@@ -30,7 +30,7 @@ from soban.generation.engines.openai_errors import Refusal
 from soban.generation.engines.openai_request import Dialect, response_format
 from soban.generation.engines.support import not_built, require_support
 from soban.generation.prompt_size import PromptSize
-from soban.runtime.errors import EngineLost, Internal, InvalidField, NoReplica, SobanError
+from soban.runtime.errors import EngineFailed, Internal, InvalidField, SobanError
 
 _MOST_NAMES = 1000
 # Deployments have names of their own there, which the list of models does not hold.
@@ -146,7 +146,7 @@ class External:
         if not self._model:
             names = (await self.describe()).models
             if len(names) != 1:
-                raise NoReplica(f"the API shows {len(names)} models: set engineModel")
+                raise EngineFailed(f"the API shows {len(names)} models: set engineModel")
             self._model = names[0]
         return self._model
 
@@ -191,4 +191,4 @@ def _listed(answered: Answered) -> Mapping[str, int | None]:
             for entry in answered.json()["data"]
         }
     except (KeyError, TypeError, AttributeError) as err:
-        raise EngineLost("the API does not list its models as OpenAI does") from err
+        raise EngineFailed("the API does not list its models as OpenAI does") from err

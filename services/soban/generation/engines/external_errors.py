@@ -16,7 +16,7 @@ import soban.v1 as pb
 from soban.generation.engines import openai_errors
 from soban.generation.engines.http import Answered
 from soban.generation.engines.openai_errors import Refusal, overflow, refusal_of, text_field
-from soban.runtime.errors import EngineLost, InvalidField, SobanError, TextTooLong
+from soban.runtime.errors import EngineFailed, InvalidField, SobanError, TextTooLong
 
 _FILTERED = "content_filter"
 _TOO_LONG = "context_length_exceeded"
@@ -47,8 +47,8 @@ def error_of(refusal: Refusal, request: pb.GenerateRequest) -> SobanError:
         # It asks for more tokens than a minute has: waiting does not help.
         return TextTooLong("the request has more tokens than the API takes in a minute", field=text_field(request))
     found = openai_errors.error_of(refusal, request)
-    if isinstance(found, EngineLost) and refusal.status == 404:
-        return EngineLost("the API has no such path: its address ends with the base path, such as /v1")
+    if isinstance(found, EngineFailed) and refusal.status == 404:
+        return EngineFailed("the API has no such path: its address ends with the base path, such as /v1")
     if isinstance(found, InvalidField):
         return InvalidField(found.message, field=_field_of(refusal, found.field))
     return found

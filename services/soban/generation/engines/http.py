@@ -16,17 +16,19 @@ from aiohttp import (
     ClientResponse,
     ClientSession,
     ClientTimeout,
+    ConnectionTimeoutError,
     TCPConnector,
 )
 
 from soban.generation.engine import Event, Finished, Piece, Started
 from soban.generation.engines.pace import Pace, Patience
 from soban.generation.engines.sse import EventTooLarge, SseParser
-from soban.runtime.errors import EngineLost, NoReplica, SobanError
+from soban.runtime.errors import EngineFailed, EngineLost, NoReplica, SobanError
 
 _CONNECT_SECONDS = 3.0
 _PROBE_SECONDS = 3.0
 _KEPT_SECONDS = 15.0
+_GRACE_SECONDS = 5.0
 _STREAMING = ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)
 _ASKING = ClientTimeout(total=_PROBE_SECONDS, sock_connect=_CONNECT_SECONDS)
 
@@ -52,13 +54,13 @@ class Answered(NamedTuple):
     headers: Mapping[str, str]
 
     def json(self) -> dict[str, Any]:
-        """The body as a JSON object. Raises EngineLost when it is none."""
+        """The body as a JSON object. Raises EngineFailed when it is none."""
         try:
             found = json.loads(self.body)
         except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
-            raise EngineLost("the engine answers without JSON")
+            raise EngineFailed("the engine answers without JSON")
         return found
 
 
@@ -74,7 +76,7 @@ class Reply(Protocol):
         """Whether nothing more is to be read."""
 
     def take(self, data: bytes) -> None:
-        """Raises EngineLost for an event that makes no sense, and what an error event stands for."""
+        """Raises EngineFailed for an event that makes no sense, and what an error event stands for."""
 
     def piece(self) -> Piece | None:
         """What came since the last call; None if there is nothing to show yet."""
@@ -106,8 +108,9 @@ class EngineHttp:
     """`endpoint` is asked for each request, since an embedded engine moves when it restarts; it may raise NoReplica.
 
     `silence` is how many seconds a request may stay without a byte in answer, signs of life included; `idle` is how
-    many it may stay without anything to show, with signs of life or not. Redirects are not followed: a prompt goes
-    where the configuration says and nowhere else.
+    many it may stay without anything to show, with signs of life or not. `up` tells whether the engine is not known to
+    be away, when 5 s without a byte are enough. Redirects are not followed: a prompt goes where the configuration says
+    and nowhere else.
     """
 
     def __init__(
@@ -115,13 +118,15 @@ class EngineHttp:
         session: ClientSession,
         endpoint: Callable[[], Endpoint],
         pace: Pace,
+        *,
         silence: float = 60.0,
         idle: float = 300.0,
+        up: Callable[[], bool] = lambda: True,
     ) -> None:
         self._session = session
         self._endpoint = endpoint
         self._pace = pace
-        self._patience = Patience(silence, idle)
+        self._patience = Patience(silence, idle, _GRACE_SECONDS, up)
 
     async def stream(
         self, path: str, body: Mapping[str, Any], reply: Reply, refused: Refused
@@ -180,17 +185,19 @@ class EngineHttp:
 
 @contextlib.contextmanager
 def _engine_errors() -> Iterator[None]:
-    """What aiohttp and the parser raise, as EngineLost; NoReplica where the engine has seen nothing.
+    """What aiohttp raises, as EngineLost; NoReplica where the engine has seen nothing.
 
     Causes stay out of it where they may quote an answer.
     """
     try:
         yield
-    except ClientConnectorError as err:
+    except (ClientConnectorError, ConnectionTimeoutError) as err:
         raise NoReplica(f"the engine cannot be reached ({type(err).__name__})") from err
     except ClientConnectionError as err:
         raise EngineLost(f"the connection to the engine broke ({type(err).__name__})") from err
-    except (ClientError, EventTooLarge) as err:
+    except EventTooLarge:
+        raise EngineFailed("the engine sent an event that is too large") from None
+    except ClientError as err:
         raise EngineLost(f"the engine's answer could not be read ({type(err).__name__})") from None
     except TimeoutError as err:
         raise EngineLost("the engine did not answer in time") from err

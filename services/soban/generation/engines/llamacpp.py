@@ -15,7 +15,7 @@ from soban.generation.engines.llamacpp_events import LlamaCppAnswer
 from soban.generation.engines.llamacpp_request import DIALECT
 from soban.generation.engines.openai_api import OpenAiApi
 from soban.generation.engines.support import not_built, require_support
-from soban.runtime.errors import EngineLost, NoReplica
+from soban.runtime.errors import EngineFailed
 
 
 class LlamaCpp:
@@ -56,7 +56,7 @@ class LlamaCpp:
                 version=str(props.get("build_info") or ""),
             )
         except (KeyError, TypeError, AttributeError) as err:
-            raise EngineLost("the engine does not describe itself as llama.cpp does") from err
+            raise EngineFailed("the engine does not describe itself as llama.cpp does") from err
 
     async def healthy(self) -> bool:
         """As `Engine.healthy`."""
@@ -80,7 +80,7 @@ class LlamaCpp:
         if ids is None or (adapter and adapter not in ids):
             ids = await self._ids()
         if adapter and adapter not in ids:
-            raise NoReplica("the engine has not loaded this adapter", metadata={"adapter": adapter})
+            raise EngineFailed("the engine has not loaded this adapter", metadata={"adapter": adapter})
         return [{"id": number, "scale": float(name == adapter)} for name, number in ids.items()]
 
     async def _ids(self) -> Mapping[str, int]:
@@ -89,7 +89,7 @@ class LlamaCpp:
         try:
             loaded = {str(entry["path"]): int(entry["id"]) for entry in told}
         except (KeyError, TypeError, ValueError) as err:
-            raise EngineLost("the engine does not list its adapters as llama.cpp does") from err
+            raise EngineFailed("the engine does not list its adapters as llama.cpp does") from err
         self._adapter_ids = {_name_of(path, self._adapters): number for path, number in loaded.items()}
         return self._adapter_ids
 

@@ -14,7 +14,7 @@ from soban.generation.engines.metrics import read_metrics
 from soban.generation.engines.openai_errors import ErrorOf, error_of, refusal_of
 from soban.generation.engines.openai_events import Answer
 from soban.generation.engines.openai_request import Dialect
-from soban.runtime.errors import EngineLost, SobanError
+from soban.runtime.errors import EngineFailed, SobanError
 
 _NO_SUCH_PAGE = (404, 405, 501)
 
@@ -60,7 +60,7 @@ class OpenAiApi:
         except (ValueError, RecursionError):
             found = None
         if not isinstance(found, list):
-            raise EngineLost("the engine answers without a list")
+            raise EngineFailed("the engine answers without a list")
         return found
 
     async def post(self, path: str, body: Mapping[str, Any]) -> Answered:

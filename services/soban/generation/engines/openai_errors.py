@@ -23,7 +23,7 @@ from soban.generation.engines.http import Answered
 from soban.runtime.details import clip
 from soban.runtime.errors import (
     ContextOverflow,
-    EngineLost,
+    EngineFailed,
     EngineOverloaded,
     Internal,
     InvalidField,
@@ -154,7 +154,7 @@ def _failed(refusal: Refusal) -> SobanError:
     if refusal.status == 501:
         return NotBuilt("the engine cannot do this with its model", metadata={"engine_error": refusal.kind})
     if refusal.status != 503:
-        return EngineLost(f"the engine failed with status {refusal.status}")
+        return EngineFailed(f"the engine failed with status {refusal.status}")
     if _LOADING.search(refusal.words):
         return NoReplica("the engine is loading its model", retry_after=refusal.retry_after)
     return EngineOverloaded("the engine takes no requests now", retry_after=refusal.retry_after)
@@ -166,10 +166,10 @@ def _refused(refusal: Refusal, request: pb.GenerateRequest) -> SobanError:
         return Internal(f"the engine refuses its key ({status})")
     if status == 404:
         if "model" in words or "lora" in words or "adapter" in words:
-            return NoReplica("the engine has no model or adapter of the configured name (engineModel, adapters)")
-        return EngineLost("what answers at the engine's address is no engine of the configured kind")
+            return EngineFailed("the engine has no model or adapter of the configured name (engineModel, adapters)")
+        return EngineFailed("what answers at the engine's address is no engine of the configured kind")
     if status in (405, 408, 499):
-        return EngineLost(f"the engine failed with status {status}")
+        return EngineFailed(f"the engine failed with status {status}")
     if status == 413:
         return TextTooLong("the request is longer than the engine takes", field=text_field(request))
     # The engine's own words: they are about the caller's request, go to nobody else, and no log holds them.

@@ -16,7 +16,7 @@ from soban.generation.engine import Finished, Piece, Usage
 from soban.generation.engines.openai_errors import ErrorOf, error_of, refusal_in
 from soban.generation.engines.stops import StopMatcher
 from soban.generation.engines.text import WholeText
-from soban.runtime.errors import EngineLost
+from soban.runtime.errors import EngineFailed, EngineLost
 
 _DONE = b"[DONE]"
 _REASONS = {
@@ -63,7 +63,7 @@ class Answer:
         return self._done or bool(self._stops.found)
 
     def take(self, data: bytes) -> None:
-        """Raises EngineLost for an event that makes no sense, and what an error event stands for."""
+        """Raises EngineFailed for an event that makes no sense, and what an error event stands for."""
         if data == _DONE:
             self._done = True
             return
@@ -71,7 +71,7 @@ class Answer:
             self._take(_decode(data.decode())[0])
         except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as err:
             # Without the cause: it may quote the text.
-            raise EngineLost(f"the engine sent an event that makes no sense ({type(err).__name__})") from None
+            raise EngineFailed(f"the engine sent an event that makes no sense ({type(err).__name__})") from None
 
     def piece(self) -> Piece | None:
         """What came since the last call; None if there is nothing to show yet."""
@@ -136,7 +136,7 @@ class Answer:
 
     def _end(self, reason: str) -> None:
         if reason in _BROKEN_OFF:
-            raise EngineLost("the engine broke the answer off")
+            raise EngineFailed("the engine broke the answer off")
         self._reason = _REASONS[reason]
 
     def _count(self, event: dict[str, Any], seen: int) -> int:

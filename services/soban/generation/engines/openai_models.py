@@ -8,7 +8,7 @@ from typing import Any
 
 from soban.generation.engines.openai_api import OpenAiApi
 from soban.generation.identity import same_model
-from soban.runtime.errors import EngineLost
+from soban.runtime.errors import EngineFailed
 
 _PATH = "/v1/models"
 
@@ -68,15 +68,15 @@ class ServedModel:
         return self._context_length
 
     async def listed(self) -> Listed:
-        """Everything on the list. Raises EngineLost when there is no model on it, and as `OpenAiApi.get`."""
+        """Everything on the list. Raises EngineFailed when there is no model on it, and as `OpenAiApi.get`."""
         told = await self._api.get(_PATH)
         try:
             cards = [_card(entry) for entry in told["data"]]
         except (KeyError, TypeError, AttributeError) as err:
-            raise EngineLost("the engine does not list its models as OpenAI does") from err
+            raise EngineFailed("the engine does not list its models as OpenAI does") from err
         bases = [card for card in cards if not card.parent]
         if not bases:
-            raise EngineLost("the engine lists no model")
+            raise EngineFailed("the engine lists no model")
         listed = Listed(bases, tuple(card.name for card in cards if card.parent))
         self._name, self._context_length = self._called(bases), listed.context_length
         return listed

@@ -9,7 +9,7 @@ import soban.v1 as pb
 from soban.generation.engines.http import EngineHttp
 from soban.generation.engines.openai_errors import number
 from soban.generation.engines.openai_models import ServedModel
-from soban.runtime.errors import EngineLost
+from soban.runtime.errors import EngineFailed
 
 
 class Room:
@@ -29,7 +29,7 @@ class Room:
             return {}
         context = await self._model.context_length()
         if context is None:
-            raise EngineLost("the engine does not say how long its context is")
+            raise EngineFailed("the engine does not say how long its context is")
         return {"max_tokens": max(1, context - self._spare - await self._tokens(request.prompt))}
 
     async def _tokens(self, prompt: str) -> int:

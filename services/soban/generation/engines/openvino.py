@@ -22,7 +22,7 @@ from soban.generation.engines.openai_request import OPENAI_OPTIONS, Dialect, res
 from soban.generation.engines.openvino_errors import error_of
 from soban.generation.engines.support import needed, not_built, require_support
 from soban.generation.prompt_size import PromptSize
-from soban.runtime.errors import EngineLost, NoReplica, SobanError
+from soban.runtime.errors import EngineFailed, SobanError
 
 _SHAPES = frozenset({Feature.JSON_OBJECT, Feature.JSON_SCHEMA, Feature.REGEX, Feature.GRAMMAR})
 _MISSING = frozenset(
@@ -119,7 +119,7 @@ class OpenVino:
         if not self._model:
             names = [name for name, loaded in (await self._loaded()).items() if loaded]
             if len(names) != 1:
-                raise NoReplica(f"the engine has {len(names)} models: set engineModel")
+                raise EngineFailed(f"the engine has {len(names)} models: set engineModel")
             self._model = names[0]
         return self._model
 
@@ -132,7 +132,7 @@ class OpenVino:
                 for name, model in told.items()
             }
         except (KeyError, TypeError) as err:
-            raise EngineLost("the engine does not list its models as OpenVINO Model Server does") from err
+            raise EngineFailed("the engine does not list its models as OpenVINO Model Server does") from err
 
     async def _version(self) -> str:
         try:

@@ -17,7 +17,7 @@ from dataclasses import replace
 import soban.v1 as pb
 from soban.generation.engines import openai_errors
 from soban.generation.engines.openai_errors import Refusal, overflow
-from soban.runtime.errors import EngineLost, EngineOverloaded, InvalidField, NoReplica, SobanError
+from soban.runtime.errors import EngineFailed, EngineOverloaded, InvalidField, NoReplica, SobanError
 
 _RUN = re.compile(r"MP status - (\w+): (.*)", re.DOTALL)
 _NODE = re.compile(r'Calculator::\w+\(\) for node "[^"]*" failed: ')
@@ -33,9 +33,9 @@ def error_of(refusal: Refusal, request: pb.GenerateRequest) -> SobanError:
     if "is not loaded yet" in refusal.message:
         return NoReplica("the engine is loading its model", retry_after=refusal.retry_after)
     if any(words in refusal.message for words in _ABSENT):
-        return NoReplica("the engine has no model of the configured name (engineModel)")
+        return EngineFailed("the engine has no model of the configured name (engineModel)")
     if "Invalid request URL" in refusal.message or refusal.status == 412:
-        return EngineLost(f"the engine cannot run its model, or is no OpenVINO Model Server ({refusal.status})")
+        return EngineFailed(f"the engine cannot run its model, or is no OpenVINO Model Server ({refusal.status})")
     return openai_errors.error_of(refusal, request)
 
 
@@ -43,7 +43,7 @@ def _of_run(status: str, refusal: Refusal, request: pb.GenerateRequest) -> Soban
     if status == "RESOURCE_EXHAUSTED":
         return EngineOverloaded("the engine is overloaded", retry_after=refusal.retry_after)
     if status not in _CALLERS_FAULT:
-        return EngineLost(f"the run of the engine failed ({status})")
+        return EngineFailed(f"the run of the engine failed ({status})")
     if "exceeds the maximum allowed length" in refusal.message:
         # NPUs have a fixed room for prompts, and do not tell it here.
         return overflow(request, None, None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from aiohttp import ClientConnectionError, ClientResponse
@@ -28,6 +28,10 @@ class Patience:
     """Without a byte, signs of life included."""
     idle: float
     """Without anything to show, signs of life or not: a server may answer while its model hangs."""
+    grace: float
+    """Without a byte while the engine is known to be away."""
+    up: Callable[[], bool]
+    """Whether the engine is not known to be away."""
 
 
 class Pace:
@@ -66,7 +70,7 @@ class PacedReader:
         self._transport = response.connection.transport if response.connection else None
         self._pace = pace
         self._patience = patience
-        self._look_seconds = min(patience.silence, patience.idle) / _LOOKS
+        self._look_seconds = min(patience.silence, patience.idle, patience.grace) / _LOOKS
         self._loop = asyncio.get_running_loop()
         self.due = 0.0
         """When the next read is, on the loop's clock."""
@@ -135,6 +139,8 @@ class PacedReader:
         since, now = self._listening_since, self._loop.time()
         if since is not None and now - since >= self._patience.silence:
             self._give_up("the engine fell silent")
+        elif since is not None and now - since >= self._patience.grace and not self._patience.up():
+            self._give_up("the engine is away, and its stream is silent")
         elif since is not None and now - self._shown_at >= self._patience.idle:
             self._give_up("the engine lives and writes nothing")
         else:

@@ -16,7 +16,7 @@ from soban.generation.engines.openai_models import ServedModel
 from soban.generation.engines.openai_request import OPENAI_OPTIONS, Dialect, response_format
 from soban.generation.engines.openai_room import Room
 from soban.generation.engines.support import require_support
-from soban.runtime.errors import NoReplica, SobanError
+from soban.runtime.errors import EngineFailed, SobanError
 
 # Newer name first; old versions know only the second.
 _MODEL_INFO = ("/model_info", "/get_model_info")
@@ -57,7 +57,7 @@ DIALECT = Dialect(
 def error_of(refusal: Refusal, request: pb.GenerateRequest) -> SobanError:
     """As `ErrorOf`: an adapter that it does not have is a bad request to SGLang."""
     if "lora adapter that has never been loaded" in refusal.words:
-        return NoReplica("the engine has not loaded this adapter")
+        return EngineFailed("the engine has not loaded this adapter")
     return openai_errors.error_of(refusal, request)
 
 

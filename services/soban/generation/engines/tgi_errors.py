@@ -16,7 +16,7 @@ from soban.generation.engines import openai_errors
 from soban.generation.engines.openai_errors import Refusal, overflow, text_field
 from soban.runtime.details import clip
 from soban.runtime.errors import (
-    EngineLost,
+    EngineFailed,
     EngineOverloaded,
     Internal,
     InvalidField,
@@ -74,7 +74,7 @@ def error_of(refusal: Refusal, request: pb.GenerateRequest) -> SobanError:
     if "template" in kind:
         return InvalidField("the model's chat template refuses this conversation", field="messages")
     if kind in _FAILURES or refusal.status == 424:
-        return EngineLost("the engine failed in the middle of an answer")
+        return EngineFailed("the engine failed in the middle of an answer")
     if refusal.status in (400, 415):
         # In plain text: it could not read the request at all.
         return Internal(f"the engine cannot read a request ({refusal.status})")

@@ -20,7 +20,7 @@ from soban.generation.engines.stops import StopMatcher
 from soban.generation.engines.text import WholeText
 from soban.generation.engines.tgi_errors import error_of
 from soban.generation.engines.token_text import TokenText, TokenVocabulary
-from soban.runtime.errors import EngineLost, NotBuilt
+from soban.runtime.errors import EngineFailed, EngineLost, NotBuilt
 
 _DONE = b"[DONE]"
 _REASONS = {
@@ -105,12 +105,12 @@ class NativeAnswer:
         try:
             self._take(_decode(data.decode())[0])
         except IndexError:
-            raise EngineLost(
+            raise EngineFailed(
                 "models.<name>.tokenizer lacks a token that this TGI writes: it is of another model"
             ) from None
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
             # Without the cause: it may quote the text.
-            raise EngineLost(f"the engine sent an event that makes no sense ({type(err).__name__})") from None
+            raise EngineFailed(f"the engine sent an event that makes no sense ({type(err).__name__})") from None
 
     def piece(self) -> Piece | None:
         """As `Reply`."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import soban.v1 as pb
 from soban.generation.engines.openai_errors import overflow
-from soban.runtime.errors import EngineLost
+from soban.runtime.errors import EngineFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,10 @@ class Info:
 
 
 def info_of(told: Mapping[str, Any]) -> Info:
-    """Raises EngineLost where it is no TGI that speaks."""
+    """Raises EngineFailed where it is no TGI that speaks."""
     model = told.get("model_id")
     if not isinstance(model, str) or "max_concurrent_requests" not in told:
-        raise EngineLost("the engine does not describe itself as TGI does")
+        raise EngineFailed("the engine does not describe itself as TGI does")
     return Info(
         model=model,
         version=str(told.get("version") or ""),

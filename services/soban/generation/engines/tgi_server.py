@@ -19,7 +19,7 @@ from soban.generation.engines.openai_errors import refusal_of
 from soban.generation.engines.tgi_errors import error_of
 from soban.generation.engines.tgi_events import NativeAnswer, ServerText
 from soban.generation.engines.tgi_info import Info, info_of
-from soban.runtime.errors import EngineLost, InvalidField, NotBuilt
+from soban.runtime.errors import EngineFailed, InvalidField, NotBuilt
 
 if TYPE_CHECKING:
     from soban.generation.engines.tgi_vocabulary import Vocabulary
@@ -71,7 +71,7 @@ class TgiServer:
         return info
 
     async def around(self, vocabulary: Vocabulary) -> Around:
-        """Raises SobanError: EngineLost also where the vocabulary is not the one of the model that it serves."""
+        """Raises SobanError: EngineFailed also where the vocabulary is not the one of the model that it serves."""
         if self._around is None:
             found = await self._tokens(_SAMPLE)
             self._around = _around(vocabulary, [int(token["id"]) for token in found])
@@ -115,7 +115,7 @@ class TgiServer:
         except ValueError:
             found = None
         if not (isinstance(found, list) and all(isinstance(token, dict) and "id" in token for token in found)):
-            raise EngineLost("the engine does not tokenize as TGI does")
+            raise EngineFailed("the engine does not tokenize as TGI does")
         return found
 
 
@@ -124,4 +124,4 @@ def _around(vocabulary: Vocabulary, told: list[int]) -> Around:
     for begin in range(len(told) - len(own) + 1):
         if told[begin : begin + len(own)] == own:
             return Around("".join(map(vocabulary.text_of, told[:begin])), len(told) - len(own))
-    raise EngineLost("models.<name>.tokenizer is not the tokenizer of the model that this TGI serves")
+    raise EngineFailed("models.<name>.tokenizer is not the tokenizer of the model that this TGI serves")
