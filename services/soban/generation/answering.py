@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -14,11 +15,20 @@ from soban.generation.fleet import Fleet, Lease
 from soban.generation.replica import Replica
 from soban.generation.resume import Journal, continued
 from soban.generation.work import WorkItem
-from soban.runtime.errors import EngineLost, EngineOverloaded, NoReplica, SobanError
+from soban.runtime.errors import (
+    ContextOverflow,
+    EngineFailed,
+    EngineLost,
+    EngineOverloaded,
+    InvalidArgument,
+    NoReplica,
+    NotBuilt,
+    SobanError,
+)
 
 _logger = logging.getLogger(__name__)
 
-_MOST_LOSSES = 3
+_MOST_LOSSES, _MOST_LOSSES_IF_DELICATE = 3, 2
 _MOST_TRIES = 8
 _PAUSE_SECONDS = 1.0
 
@@ -27,7 +37,10 @@ Requeue = Callable[[float | None], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What one answer needs. `requeue` waits for admission again, and raises what the queue raises."""
+    """What one answer needs. `requeue` waits for admission again, and raises what the queue raises.
+
+    `harmless` breaks control tokens in text that becomes part of a chat.
+    """
 
     model: str
     asked: EngineRequest
@@ -35,6 +48,7 @@ class Task:
     item: WorkItem
     deadline: float | None
     requeue: Requeue
+    harmless: Callable[[str], str]
 
 
 @dataclass(slots=True)
@@ -44,9 +58,15 @@ class Answering:
     fleet: Fleet
     task: Task
     engine_seconds: float = 0.0
+    resumes: int = 0
+    """How often it went on elsewhere after text."""
     _journal: Journal = field(default_factory=Journal)
     _losses: int = 0
     _tries: int = 0
+    _failed_on: list[Replica] = field(default_factory=list)
+    _stuck_since: float | None = None
+    """When it last failed, while nothing came since."""
+    _last_loss: SobanError | None = None
     _started: bool = False
     _goes_on: bool = False
 
@@ -55,31 +75,32 @@ class Answering:
         """Of all its replicas."""
         return self._journal.usage()
 
-    @property
-    def resumes(self) -> int:
-        """How often it went on elsewhere after text."""
-        return self._journal.resumes
-
     async def events(self) -> AsyncGenerator[Event, None]:
         """Started once, pieces, Finished. Raises SobanError where no replica could end it."""
         demand = self.task.demand
         request: pb.GenerateRequest | None = self.task.asked.request
-        while True:
-            if request is None:
-                yield Finished(pb.FINISH_REASON_LENGTH, self.usage)
-                return
-            lease = await self.fleet.lease(demand, self.task.deadline)
+        while request is not None:
+            lease = await self.fleet.lease(demand, self.task.deadline, self._stuck_since)
             try:
                 async with aclosing(self._leg(lease, request)) as events:
                     async for event in events:
                         yield event
-            except (EngineLost, NoReplica, EngineOverloaded) as err:
+            except (EngineLost, EngineFailed, NoReplica, EngineOverloaded) as err:
                 await self._recover(lease, err)
+            except ContextOverflow:
+                if not self.resumes:
+                    raise
+                break
+            except (InvalidArgument, NotBuilt):
+                if not self.resumes or self._last_loss is None:
+                    raise
+                # The caller's own request was right: what is refused is our continuation of it.
+                raise self._last_loss from None
             else:
                 return
             demand = replace(demand, avoid=demand.avoid | {lease.replica.id})
-            if self._journal.shown:
-                request = self._rest()
+            request = self._rest() if self._journal.shown else request
+        yield Finished(pb.FINISH_REASON_LENGTH, self.usage)
 
     async def _leg(self, lease: Lease, request: pb.GenerateRequest) -> AsyncGenerator[Event, None]:
         """What one replica adds."""
@@ -98,16 +119,24 @@ class Answering:
         """What the caller sees of an event, once it is written down."""
         if isinstance(event, Piece):
             event.resumed, self._goes_on = self._goes_on, False
+            self._stuck_since = None
             self._journal.wrote(event)
             lease.progress(self._progress(event))
             return event
         if isinstance(event, Finished):
             self._journal.ended(event)
-            lease.replica.answered()
-            self.task.item.leave(self.usage)
+            self._ended_on(lease.replica)
             return Finished(event.reason, self.usage, event.stop_sequence)
         first, self._started = not self._started, True
         return Started(self.task.model) if first else None
+
+    def _ended_on(self, replica: Replica) -> None:
+        """Of those that failed the same request it is clear now that it was their fault."""
+        replica.answered()
+        for other in self._failed_on:
+            if other is not replica:
+                other.lost()
+        self.task.item.leave(self.usage)
 
     def _progress(self, piece: Piece) -> float:
         item, before = self.task.item, self.task.item.left
@@ -121,11 +150,9 @@ class Answering:
         fields = {"model": self.task.model, "replica": lease.replica.id, "reason": err.reason, "error": str(err)}
         _logger.warning("replica lost a request", extra={**fields, "text_sent": journal.shown})
         self._tell(lease.replica, err)
-        if journal.shown and not self._continues(lease):
+        if self._hopeless() or (journal.shown and not self._continues(lease)):
             raise err
-        delicate = isinstance(err, EngineLost) and _delicate(self.task.asked.request.options)
-        if delicate or self._losses >= _MOST_LOSSES or self._tries >= _MOST_TRIES:
-            raise err
+        self._last_loss = err
         journal.broke()
         self.task.item.requeued()
         if isinstance(err, EngineOverloaded) and not journal.shown:
@@ -133,13 +160,24 @@ class Answering:
 
     def _tell(self, replica: Replica, err: SobanError) -> None:
         self._tries += 1
+        if self._stuck_since is None:
+            self._stuck_since = time.monotonic()
         if isinstance(err, EngineOverloaded):
             replica.pause(err.retry_after or _PAUSE_SECONDS)
         elif isinstance(err, NoReplica):
             replica.lost(refused=True)
+        elif isinstance(err, EngineFailed):
+            self._failed_on.append(replica)
+            self._losses += 1
         else:
             replica.lost()
             self._losses += 1
+
+    def _hopeless(self) -> bool:
+        """Too many losses, of which the request may be the cause, or nothing came for too long."""
+        most = _MOST_LOSSES_IF_DELICATE if _delicate(self.task.asked.request.options) else _MOST_LOSSES
+        stuck = self._stuck_since is not None and time.monotonic() - self._stuck_since > self.fleet.patience
+        return stuck or self._losses >= most or self._tries >= _MOST_TRIES
 
     def _continues(self, lease: Lease) -> bool:
         request = self.task.asked.request
@@ -148,10 +186,11 @@ class Answering:
 
     def _rest(self) -> pb.GenerateRequest | None:
         """What is still to be written; None if the limit is reached already."""
-        request, tokens = self.task.asked.request, self._journal.tokens
+        request, tokens, text = self.task.asked.request, self._journal.tokens, self._journal.text
         if request.options.HasField("max_tokens") and tokens >= request.options.max_tokens:
             return None
-        return continued(request, self._journal.text, tokens)
+        self.resumes += 1
+        return continued(request, self.task.harmless(text) if request.messages else text, tokens)
 
 
 def _delicate(options: pb.GenerationOptions) -> bool:

@@ -68,7 +68,7 @@ class Assembly:
             name,
             Card(config, header.license if header is not None else "", created),
             markers,
-            speaker=self._engine(name, config, _nowhere),
+            speaker=self._engine(name, config, _nowhere, lambda: False),
             pool=pool,
             fleet=Fleet(pool, Chooser(Random()), config.hold_seconds),  # noqa: S311 - spreads load, guards nothing
             admission=Admission(config.queue_limit, config.hold_seconds, lambda: pool.why_not),
@@ -85,7 +85,7 @@ class Assembly:
 
         def make(found: Found) -> Replica:
             host = RemoteHost(found.name, Endpoint(found.url))
-            engine = self._engine(name, config, lambda: Endpoint(found.url, key()))
+            engine = self._engine(name, config, lambda: Endpoint(found.url, key()), lambda: host.ready)
             return _replica(found, engine, host, vetting, config)
 
         return Pool(name, source_of(name, config.replica_addresses), make)
@@ -114,18 +114,21 @@ class Assembly:
 
         def make(found: Found) -> Replica:
             host = by_name[found.url]
-            return _replica(found, self._engine(name, config, host.endpoint), host, vetting, config)
+            return _replica(found, self._engine(name, config, host.endpoint, lambda: host.ready), host, vetting, config)
 
         return Pool(name, Static(Found(host.name) for host in hosts), make), file.header
 
-    def _engine(self, name: str, config: ModelConfig, endpoint: Callable[[], Endpoint]) -> Engine:
+    def _engine(
+        self, name: str, config: ModelConfig, endpoint: Callable[[], Endpoint], up: Callable[[], bool]
+    ) -> Engine:
         settings = self._settings
         http = EngineHttp(
             self._far if config.engine == "external" else self._session,
             endpoint,
             self._pace,
-            settings.engine_silence_seconds,
-            settings.engine_idle_seconds,
+            silence=settings.engine_silence_seconds,
+            idle=settings.engine_idle_seconds,
+            up=up,
         )
         known = wanted_names(config)
         own = name if not config.replica_addresses else ""

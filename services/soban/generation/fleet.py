@@ -48,30 +48,33 @@ class Lease:
 
 
 class Fleet:
-    """Chooses among the ready replicas of `pool`; waits up to `patience` seconds while there is none."""
+    """Chooses among the ready replicas of `pool`; an answer waits up to `patience` seconds while there is none."""
 
     def __init__(
         self, pool: Pool, chooser: Chooser, patience: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
+        self.patience = patience
         self.stranded = 0
         """Admitted answers that wait for a replica, since theirs died."""
         self._pool = pool
         self._chooser = chooser
-        self._patience = patience
         self._now = clock
         self._clocks: dict[str, EngineClock] = {}
         self._changed = asyncio.Event()
         pool.on_change(self._change)
 
-    async def lease(self, demand: Demand, deadline: float | None) -> Lease:
-        """A replica with a free place, or if there is none one without. Raises NoReplica and DeadlineExceeded."""
-        ready = self._pool.ready() or await self._wait(deadline)
+    async def lease(self, demand: Demand, deadline: float | None, since: float | None = None) -> Lease:
+        """A replica with a free place, or if there is none one without. Raises NoReplica and DeadlineExceeded.
+
+        `since` is when the answer got stuck, if it was before now: patience counts from there. On the clock's times.
+        """
+        ready = self._pool.ready() or await self._wait(deadline, since)
         replica = self._chooser.choose(ready, demand)
         work = self._chooser.placed(replica, demand)
         return Lease(replica, work, self._clocks.setdefault(replica.id, EngineClock()))
 
-    async def _wait(self, deadline: float | None) -> list[Replica]:
-        end = self._now() + self._patience
+    async def _wait(self, deadline: float | None, since: float | None) -> list[Replica]:
+        end = (self._now() if since is None else since) + self.patience
         self.stranded += 1
         try:
             while not (ready := self._pool.ready()):

@@ -44,14 +44,6 @@ class Record:
         if self._first is None:
             self._first = self._last
 
-    def finished(self, index: int, usage: Usage) -> None:
-        """Answer number `index` ended. The prompt is the same for all answers and counts once."""
-        if index == 0:
-            self.usage.input_tokens = usage.input_tokens
-            self.usage.cached_input_tokens = usage.cached_input_tokens
-        self.usage.output_tokens += usage.output_tokens
-        self.usage.reasoning_tokens += usage.reasoning_tokens
-
     def charge(self, cost: pb.Cost | None) -> None:
         """Adds a price; None adds nothing."""
         if cost is None:
@@ -63,10 +55,7 @@ class Record:
 
     def add(self, inner: Record) -> None:
         """What an answer that stands inside this one used: tokens, cost, resumes, its own steps."""
-        self.usage.input_tokens += inner.usage.input_tokens
-        self.usage.cached_input_tokens += inner.usage.cached_input_tokens
-        self.usage.output_tokens += inner.usage.output_tokens
-        self.usage.reasoning_tokens += inner.usage.reasoning_tokens
+        self.usage += inner.usage
         self.charge(inner.cost)
         self.resumes += inner.resumes
         self.normalized |= inner.normalized

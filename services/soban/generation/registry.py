@@ -75,9 +75,11 @@ class Registry:
 
     async def stop(self) -> None:
         """Nothing is left afterwards."""
-        await asyncio.gather(*(model.stop() for model in self._models.values()))
-        for session in self._sessions:
-            await session.close()
+        try:
+            await asyncio.gather(*(model.stop() for model in self._models.values()))
+        finally:
+            for session in self._sessions:
+                await session.close()
 
     async def _start(self, assembly: Assembly, name: str) -> None:
         model = self._models[name] = await assembly.served(name, self._config.models[name])

@@ -15,7 +15,6 @@ class Journal:
         self._calls = False
         self._lost = Usage()
         self._leg = Usage()
-        self.resumes = 0
 
     @property
     def shown(self) -> bool:
@@ -34,7 +33,6 @@ class Journal:
 
     def wrote(self, piece: Piece) -> None:
         """It was shown."""
-        self.resumes += piece.resumed
         if piece.text:
             self._texts.append(piece.text)
         elif piece.reasoning and not self._texts:
@@ -43,12 +41,15 @@ class Journal:
             self._thinking_only = False
         self._calls = self._calls or bool(piece.tool_calls)
         self._leg.output_tokens += piece.tokens
+        if piece.reasoning and not piece.text:
+            self._leg.reasoning_tokens += piece.tokens
         if piece.input_tokens is not None:
             self._leg.input_tokens = piece.input_tokens
 
     def broke(self) -> None:
         """The replica is gone. Its tokens count: they were written, and the prompt is counted once."""
         self._lost.output_tokens += self._leg.output_tokens
+        self._lost.reasoning_tokens += self._leg.reasoning_tokens
         self._lost.input_tokens = self._lost.input_tokens or self._leg.input_tokens
         self._leg = Usage()
 
@@ -57,13 +58,13 @@ class Journal:
         self._leg = finished.usage
 
     def usage(self) -> Usage:
-        """Of the whole answer. The prompt is the first one's: what was continued is output already."""
+        """Of the whole answer. What was continued is output already, and no part of the prompt."""
         lost, leg = self._lost, self._leg
         return Usage(
-            input_tokens=lost.input_tokens or leg.input_tokens,
+            input_tokens=lost.input_tokens or max(0, leg.input_tokens - lost.output_tokens),
             output_tokens=lost.output_tokens + leg.output_tokens,
             cached_input_tokens=0 if lost.output_tokens else leg.cached_input_tokens,
-            reasoning_tokens=leg.reasoning_tokens,
+            reasoning_tokens=lost.reasoning_tokens + leg.reasoning_tokens,
         )
 
     def resumable(self, request: pb.GenerateRequest) -> bool:
@@ -78,7 +79,8 @@ class Journal:
 def continued(request: pb.GenerateRequest, text: str, tokens: int) -> pb.GenerateRequest:
     """`request` as it asks for what follows `text`, of which `tokens` were written; a changed copy.
 
-    A raw prompt grows by the text. In a chat the text is the begin of the ASSISTANT's message that is to be continued.
+    A raw prompt grows by the text. In a chat the text is the begin of the ASSISTANT's message that is to be continued;
+    control tokens in it must be broken already, as in everything that becomes part of a chat.
     At least one token is asked for; whoever has none left need not ask.
     """
     longer = pb.GenerateRequest()

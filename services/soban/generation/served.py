@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import soban.v1 as pb
 from soban.generation.admission import Admission, Claim, Place
@@ -164,7 +164,8 @@ class ServedModel:
             work = item.work
             demand = Demand(work.prompt, work.decode, prefix, session=request.session, adapter=variant.adapter)
             asked = EngineRequest(request, seed, variant.adapter)
-            return Answering(self.fleet, Task(variant.name, asked, demand, item, visit.deadline, requeue))
+            task = Task(variant.name, asked, demand, item, visit.deadline, requeue, self._markers.broken)
+            return Answering(self.fleet, task)
 
         return list(map(answering, choice_seeds(request), items))
 
@@ -197,10 +198,5 @@ class ServedModel:
 
 def _whole(answers: list[Answering]) -> Usage:
     """Of all answers to a request. The prompt is the same for all and counts once."""
-    first, *_ = usages = [answer.usage for answer in answers]
-    return Usage(
-        input_tokens=first.input_tokens,
-        output_tokens=sum(usage.output_tokens for usage in usages),
-        cached_input_tokens=first.cached_input_tokens,
-        reasoning_tokens=sum(usage.reasoning_tokens for usage in usages),
-    )
+    first, *others = (answer.usage for answer in answers)
+    return sum((replace(usage, input_tokens=0, cached_input_tokens=0) for usage in others), first)

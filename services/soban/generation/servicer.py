@@ -115,14 +115,8 @@ def _response(index: int, event: Event) -> pb.StreamGenerateResponse:
 
 
 def _summary(record: Record) -> pb.GenerationSummary:
-    used = record.usage
     return pb.GenerationSummary(
-        usage=pb.Usage(
-            input_tokens=used.input_tokens,
-            output_tokens=used.output_tokens,
-            cached_input_tokens=used.cached_input_tokens,
-            reasoning_tokens=used.reasoning_tokens,
-        ),
+        usage=record.usage.to_proto(),
         cost=record.cost,
         timings=record.timings(),
         route_steps=record.steps,

@@ -117,7 +117,6 @@ class Tending:
     async def _live(self) -> None:
         failures = 0
         while True:
-            self._woken.clear()
             if not self._host.ready:
                 failures = 0
                 await self._sleep(self._rounds.check)
@@ -216,6 +215,7 @@ class Tending:
 
     async def _sleep(self, seconds: float) -> None:
         await _within(seconds, self._woken)
+        self._woken.clear()
 
 
 async def _within(seconds: float, event: asyncio.Event) -> None:

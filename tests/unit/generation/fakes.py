@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
@@ -127,6 +127,7 @@ class FakeFleet:
 
     engines: list[FakeEngine]
     parallel: int = 4
+    markers: Markers = field(default_factory=Markers)
 
     def __post_init__(self) -> None:
         self.hosts = [FakeHost() for _ in self.engines]
@@ -146,7 +147,7 @@ class FakeFleet:
         return ServedModel(
             "ko",
             Card(chosen, "", Timestamp()),
-            Markers(),
+            self.markers,
             speaker=self.engines[0],
             pool=self.pool,
             fleet=Fleet(self.pool, Chooser(Random(1)), chosen.hold_seconds),

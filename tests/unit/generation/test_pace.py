@@ -33,7 +33,7 @@ async def test_streams_of_one_pace_wake_together(llama: FakeLlama) -> None:
         due = []
         async with session.post(f"{url}/v1/chat/completions") as response:
             for _ in range(2):
-                with pace.reading(response, Patience(60.0, 60.0)) as reader:
+                with pace.reading(response, Patience(60.0, 60.0, 60.0, lambda: True)) as reader:
                     reader.sent()
                     due.append(reader.due)
                 await asyncio.sleep(0.01)

@@ -75,7 +75,22 @@ def test_usage_is_the_sum_of_what_all_replicas_wrote() -> None:
     journal.wrote(Piece(".", tokens=1, resumed=True, input_tokens=12))
     journal.ended(Finished(pb.FINISH_REASON_STOP, Usage(input_tokens=12, output_tokens=2, cached_input_tokens=4)))
     assert journal.usage() == Usage(input_tokens=7, output_tokens=7)
-    assert (journal.text, journal.resumes) == ("안녕하세요.", 1)
+    assert journal.text == "안녕하세요."
+
+
+def test_a_prompt_that_was_counted_late_is_without_what_was_written_before() -> None:
+    """The next engine read both."""
+    journal = wrote(Piece("안녕", tokens=2), Piece("하세요", tokens=3))
+    journal.broke()
+    journal.ended(Finished(pb.FINISH_REASON_STOP, Usage(input_tokens=12, output_tokens=2)))
+    assert journal.usage() == Usage(input_tokens=7, output_tokens=7)
+
+
+def test_thoughts_of_a_lost_engine_count() -> None:
+    """They were written."""
+    journal = wrote(Piece(reasoning="음, ", tokens=3), Piece("네", tokens=1))
+    journal.broke()
+    assert journal.usage() == Usage(output_tokens=4, reasoning_tokens=3)
 
 
 def test_usage_of_an_undisturbed_answer_is_the_engines() -> None:

@@ -8,7 +8,6 @@ from types import TracebackType
 
 import soban.v1 as pb
 from soban.generation.choices import ChoiceEvent
-from soban.generation.engine import Usage
 from soban.generation.measure import Record
 from soban.generation.target import Target, Visit
 from soban.runtime.errors import SobanError
@@ -51,7 +50,7 @@ class Inquiry:
         whole.add(own)
         step = pb.RouteStep(model=self.target.name, outcome=self.outcome)
         if not own.steps:
-            step.usage.CopyFrom(_as_proto(own.usage))
+            step.usage.CopyFrom(own.usage.to_proto())
         whole.steps.append(step)
 
     def __enter__(self) -> Inquiry:
@@ -66,12 +65,3 @@ class Inquiry:
 def passed_over(target: Target, visit: Visit, outcome: str = NOT_READY) -> None:
     """A step for a member that was not asked."""
     visit.record.steps.append(pb.RouteStep(model=target.name, outcome=outcome, usage=pb.Usage()))
-
-
-def _as_proto(usage: Usage) -> pb.Usage:
-    return pb.Usage(
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        cached_input_tokens=usage.cached_input_tokens,
-        reasoning_tokens=usage.reasoning_tokens,
-    )

@@ -77,7 +77,7 @@ class FakeTarget:
         finally:
             self.left += 1
             for index, usage in written.items():
-                visit.record.finished(index, usage)
+                visit.record.usage += usage if index == 0 else replace(usage, input_tokens=0)
 
     async def model(self) -> pb.Model:
         return self._model
