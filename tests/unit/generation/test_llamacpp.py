@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from typing import Any, NoReturn
 
 import pytest
+from aiohttp import ClientSession, ConnectionTimeoutError, TCPConnector
 
 import soban.v1 as pb
 from soban.generation.engine import Description, EngineRequest, Event, Finished, Piece, Started, Usage
 from soban.generation.engines.http import Endpoint, EngineHttp, open_session
 from soban.generation.engines.llamacpp import LlamaCpp
 from soban.generation.engines.pace import Pace
-from soban.runtime.errors import ContextOverflow, EngineLost, NoReplica, SobanError
+from soban.runtime.errors import ContextOverflow, EngineFailed, EngineLost, NoReplica
 from unit.generation import recorded
 from unit.generation.conftest import ask, llama_cpp
 from unit.generation.fake_llama import FakeLlama, Script, streaming
@@ -107,17 +109,30 @@ async def test_a_stop_text_ends_the_work_of_the_engine(llama: FakeLlama, engine:
         streaming(recorded.ROLE, recorded.delta("네", 1), cut=True),
         streaming(recorded.ROLE, recorded.delta("네", 1)),
         streaming(recorded.ROLE, recorded.delta("네", 1)[:-20]),
-        streaming(recorded.event(b"{not json}")),
-        streaming(b"data: " + b"x" * 5_000_000),
-        Script(status=500, body=recorded.COMPUTE_ERROR),
-        Script(status=404, body=recorded.NOT_FOUND),
     ],
-    ids=["no answer", "cut early", "cut late", "no end", "half an event", "no JSON", "endless event", "500", "404"],
+    ids=["no answer", "cut early", "cut late", "no end", "half an event"],
 )
 async def test_an_engine_that_breaks_is_lost(llama: FakeLlama, engine: LlamaCpp, script: Script) -> None:
     """Never an answer that looks whole."""
     llama.scripts = [script]
     with pytest.raises(EngineLost):
+        await events_of(engine)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        streaming(recorded.event(b"{not json}")),
+        streaming(b"data: " + b"x" * 5_000_000),
+        Script(status=500, body=recorded.COMPUTE_ERROR),
+        Script(status=404, body=recorded.NOT_FOUND),
+    ],
+    ids=["no JSON", "endless event", "500", "404"],
+)
+async def test_an_engine_that_answers_with_an_error_lives(llama: FakeLlama, engine: LlamaCpp, script: Script) -> None:
+    """Whatever it says."""
+    llama.scripts = [script]
+    with pytest.raises(EngineFailed):
         await events_of(engine)
 
 
@@ -197,7 +212,7 @@ async def test_the_engine_describes_its_model(engine: LlamaCpp) -> None:
 async def test_something_else_at_the_address_is_no_engine(llama: FakeLlama, engine: LlamaCpp) -> None:
     """It answers, but not like llama.cpp."""
     llama.props = {"hello": "world"}
-    with pytest.raises(EngineLost, match="describe itself"):
+    with pytest.raises(EngineFailed, match="describe itself"):
         await engine.describe()
 
 
@@ -236,7 +251,6 @@ async def test_many_answers_at_once(llama: FakeLlama, engine: LlamaCpp) -> None:
 def test_the_key_is_in_no_representation() -> None:
     """Logs and tracebacks show those."""
     assert "geheim" not in repr(Endpoint("http://h", "geheim"))
-    assert issubclass(EngineLost, SobanError)
 
 
 async def test_an_engine_that_does_not_even_send_headers_is_given_up(llama: FakeLlama) -> None:
@@ -247,3 +261,18 @@ async def test_an_engine_that_does_not_even_send_headers_is_given_up(llama: Fake
         async with asyncio.timeout(30):
             with pytest.raises(EngineLost, match="did not answer in time"):
                 await events_of(engine)
+
+
+class Dropping(TCPConnector):
+    """Connects to hosts that drop packets."""
+
+    async def connect(self, *_: Any, **__: Any) -> NoReturn:
+        raise ConnectionTimeoutError("Connection timeout to host")
+
+
+async def test_a_connection_that_takes_too_long_has_sent_nothing() -> None:
+    """Whatever was asked can be asked elsewhere."""
+    async with ClientSession(connector=Dropping()) as session:
+        engine = llama_cpp(EngineHttp(session, lambda: Endpoint("http://127.0.0.1:9"), Pace(0.0, 1e9)))
+        with pytest.raises(NoReplica, match="cannot be reached"):
+            await events_of(engine)

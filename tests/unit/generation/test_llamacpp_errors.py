@@ -10,7 +10,7 @@ from soban.generation.engines.http import Answered
 from soban.generation.engines.openai_errors import refusal_of
 from soban.runtime.errors import (
     ContextOverflow,
-    EngineLost,
+    EngineFailed,
     EngineOverloaded,
     Internal,
     InvalidField,
@@ -40,17 +40,17 @@ TABLE = [
     (ask(), 400, TYPE, InvalidField, "options"),
     (ask(), 401, recorded.WRONG_KEY, Internal, None),
     (ask(), 403, b"", Internal, None),
-    (ask(), 404, recorded.NOT_FOUND, EngineLost, None),
+    (ask(), 404, recorded.NOT_FOUND, EngineFailed, None),
     (ask(), 413, b"", TextTooLong, "messages"),
     (ask(), 429, b"", EngineOverloaded, None),
-    (ask(), 500, recorded.COMPUTE_ERROR, EngineLost, None),
+    (ask(), 500, recorded.COMPUTE_ERROR, EngineFailed, None),
     (ask(), 500, recorded.CONTEXT_FULL, EngineOverloaded, None),
     (ask(), 501, recorded.NOT_SUPPORTED, NotBuilt, None),
     (ask(), 503, recorded.LOADING, NoReplica, None),
-    (ask(), 502, b"<html>Bad Gateway</html>", EngineLost, None),
-    (ask(), 500, b"[" * 100_000, EngineLost, None),
-    (ask(), 500, b'{"error": "text"}', EngineLost, None),
-    (ask(), 302, b"", EngineLost, None),
+    (ask(), 502, b"<html>Bad Gateway</html>", EngineFailed, None),
+    (ask(), 500, b"[" * 100_000, EngineFailed, None),
+    (ask(), 500, b'{"error": "text"}', EngineFailed, None),
+    (ask(), 302, b"", EngineFailed, None),
 ]
 
 

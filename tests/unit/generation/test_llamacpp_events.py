@@ -11,7 +11,7 @@ from soban.generation.engine import Finished, Piece, Usage
 from soban.generation.engines.llamacpp_errors import error_of
 from soban.generation.engines.llamacpp_events import LlamaCppAnswer
 from soban.generation.engines.sse import SseParser
-from soban.runtime.errors import EngineLost, EngineOverloaded
+from soban.runtime.errors import EngineFailed, EngineLost, EngineOverloaded
 from unit.generation import recorded
 from unit.generation.conftest import ask
 from unit.generation.cutting import pieces_of
@@ -138,15 +138,15 @@ def test_tool_calls_come_in_pieces() -> None:
         b"[" * 100_000,
     ],
 )
-def test_an_event_that_makes_no_sense_is_a_lost_engine(data: bytes) -> None:
+def test_an_event_that_makes_no_sense_is_an_error(data: bytes) -> None:
     """Its message quotes nothing of it."""
-    with pytest.raises(EngineLost, match="makes no sense") as caught:
+    with pytest.raises(EngineFailed, match="makes no sense") as caught:
         LlamaCppAnswer(ask(), error_of).take(data)
     assert caught.value.__cause__ is None
 
 
 @pytest.mark.parametrize(
-    ("data", "error"), [(recorded.COMPUTE_ERROR, EngineLost), (recorded.CONTEXT_FULL, EngineOverloaded)]
+    ("data", "error"), [(recorded.COMPUTE_ERROR, EngineFailed), (recorded.CONTEXT_FULL, EngineOverloaded)]
 )
 def test_an_error_in_the_stream_is_that_error(data: bytes, error: type[Exception]) -> None:
     """llama.cpp sends them with status 200 once the stream has begun."""

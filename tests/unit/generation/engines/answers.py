@@ -39,7 +39,7 @@ async def adapter(
 ) -> AsyncIterator[E]:
     """`base` is the path of its address."""
     async with fake.running(tls) as url, open_session() as session:
-        http = EngineHttp(session, lambda: Endpoint(url + base, key()), Pace(0.0, 1e9), silence)
+        http = EngineHttp(session, lambda: Endpoint(url + base, key()), Pace(0.0, 1e9), silence=silence)
         yield make(EngineContext(http, model, config))
 
 

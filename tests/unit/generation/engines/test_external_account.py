@@ -18,7 +18,7 @@ from soban.generation.engine import Description, Reading
 from soban.generation.engines.external import External
 from soban.generation.engines.keys import key_of
 from soban.runtime.config import ConfigError, validate
-from soban.runtime.errors import EngineLost, Internal, NoReplica, SobanError
+from soban.runtime.errors import EngineFailed, Internal, NoReplica, SobanError
 from soban.runtime.model_settings import ModelConfig
 from unit.generation.engines.answers import adapter, events_of
 from unit.generation.engines.fakes import external as fake
@@ -90,7 +90,7 @@ async def test_a_redirect_is_not_followed() -> None:
     async with elsewhere.running() as url:
         moved = Script(status=307, headers={"Location": f"{url}/v1/chat/completions"})
         async with external(fake.fake_external(moved)) as engine:
-            with pytest.raises(EngineLost):
+            with pytest.raises(EngineFailed):
                 await events_of(engine)
     assert elsewhere.asked == []
 
@@ -176,7 +176,7 @@ async def test_deployments_of_azure_are_not_looked_up() -> None:
 
 @pytest.mark.parametrize(
     ("status", "body", "error"),
-    [(401, fake.WRONG_KEY, Internal), (500, b"", EngineLost), (200, b'{"data":[7]}', EngineLost)],
+    [(401, fake.WRONG_KEY, Internal), (500, b"", EngineFailed), (200, b'{"data":[7]}', EngineFailed)],
 )
 async def test_an_api_that_does_not_list_is_an_error(status: int, body: bytes, error: type[SobanError]) -> None:
     """Where it should."""
@@ -191,7 +191,7 @@ async def test_without_a_configured_name_the_only_model_is_asked() -> None:
     """Of several, the operator must name one."""
     server = fake.fake_external()
     async with external(server, model="") as engine:
-        with pytest.raises(NoReplica, match="2 models: set engineModel"):
+        with pytest.raises(EngineFailed, match="2 models: set engineModel"):
             await events_of(engine)
         server.pages["/v1/models"] = fake.page(fake.models("ko-8b"))
         await events_of(engine)

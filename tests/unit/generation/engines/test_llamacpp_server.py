@@ -17,7 +17,7 @@ from soban.generation.engine import Description, EngineRequest, Feature, Reading
 from soban.generation.engines.llamacpp import LlamaCpp
 from soban.generation.engines.llamacpp_errors import error_of
 from soban.generation.engines.llamacpp_events import LlamaCppAnswer
-from soban.runtime.errors import EngineLost, InvalidField, NoReplica, NotBuilt
+from soban.runtime.errors import EngineFailed, InvalidField, NotBuilt
 from soban.runtime.model_settings import ModelConfig
 from unit.generation import recorded
 from unit.generation.conftest import ask
@@ -89,7 +89,7 @@ async def test_an_adapter_that_is_not_loaded_is_told() -> None:
     """It is looked for again each time: the server may have been started anew."""
     server = fake.fake_llamacpp()
     async with llamacpp(server, {"law": LAW}) as engine:
-        with pytest.raises(NoReplica, match="not loaded this adapter"):
+        with pytest.raises(EngineFailed, match="not loaded this adapter"):
             await asked_with(engine, "law")
         server.pages["/lora-adapters"] = fake.page(fake.adapters(LAW))
         await asked_with(engine, "law")
@@ -104,7 +104,7 @@ async def test_a_list_of_adapters_that_is_none(body: bytes) -> None:
     server = fake.fake_llamacpp()
     server.pages["/lora-adapters"] = fake.page(body)
     async with llamacpp(server, {"law": LAW}) as engine:
-        with pytest.raises(EngineLost):
+        with pytest.raises(EngineFailed):
             await engine.describe()
 
 

@@ -14,7 +14,7 @@ from soban.generation.engines.openai_errors import error_of, refusal_in, refusal
 from soban.generation.engines.openai_events import Answer
 from soban.runtime.errors import (
     ContextOverflow,
-    EngineLost,
+    EngineFailed,
     EngineOverloaded,
     Internal,
     InvalidField,
@@ -48,7 +48,7 @@ FORMS = [
         ("maximum context length is 4096 tokens", 400, ContextOverflow),
         ("The request queue is full.", 503, EngineOverloaded),
         ("temperature must be a number", 400, InvalidField),
-        ("out of memory", 500, EngineLost),
+        ("out of memory", 500, EngineFailed),
     ],
 )
 def test_every_form_means_the_same_as_a_body_and_in_a_stream(
@@ -110,16 +110,16 @@ def test_a_context_that_is_too_short_is_known_by_its_code() -> None:
         (529, {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}, EngineOverloaded),
         (503, {"error": {"message": "Loading model", "type": "unavailable_error"}}, NoReplica),
         (503, "upstream connect error", EngineOverloaded),
-        (404, {"error": {"message": "The model `ko` does not exist.", "type": "NotFoundError"}}, NoReplica),
-        (404, {"detail": "Not Found"}, EngineLost),
-        (405, {"detail": "Method Not Allowed"}, EngineLost),
-        (499, "", EngineLost),
+        (404, {"error": {"message": "The model `ko` does not exist.", "type": "NotFoundError"}}, EngineFailed),
+        (404, {"detail": "Not Found"}, EngineFailed),
+        (405, {"detail": "Method Not Allowed"}, EngineFailed),
+        (499, "", EngineFailed),
         (413, "", TextTooLong),
         (422, {"detail": [{"loc": ["body", "temperature"], "msg": "must be a number"}]}, InvalidField),
         (501, {"error": {"message": "no embeddings", "type": "not_supported_error"}}, NotBuilt),
-        (500, "[" * 100_000, EngineLost),
-        (504, "<html>Gateway Timeout</html>", EngineLost),
-        (302, "", EngineLost),
+        (500, "[" * 100_000, EngineFailed),
+        (504, "<html>Gateway Timeout</html>", EngineFailed),
+        (302, "", EngineFailed),
     ],
 )
 def test_each_status_has_a_class_of_its_own(status: int, body: object, kind: type[SobanError]) -> None:

@@ -20,6 +20,7 @@ from soban.generation.engines.openvino import OpenVino
 from soban.generation.engines.sse import SseParser
 from soban.runtime.errors import (
     ContextOverflow,
+    EngineFailed,
     EngineLost,
     EngineOverloaded,
     InvalidField,
@@ -162,7 +163,7 @@ async def test_of_several_models_one_must_be_named() -> None:
     server = fake.fake_openvino()
     server.pages["/v1/config"] = fake.page(fake.config(a="AVAILABLE", b="AVAILABLE", c="LOADING"))
     async with openvino(server, model="") as engine:
-        with pytest.raises(NoReplica, match="2 models: set engineModel"):
+        with pytest.raises(EngineFailed, match="2 models: set engineModel"):
             await events_of(engine)
 
 
@@ -211,12 +212,12 @@ async def test_adapters_are_refused() -> None:
         (fake.TOO_LONG_NPU, ContextOverflow),
         (fake.BAD_OPTION, InvalidField),
         (fake.BAD_TEMPLATE, InvalidField),
-        (fake.CRASHED, EngineLost),
+        (fake.CRASHED, EngineFailed),
         (fake.failure("RESOURCE_EXHAUSTED", "no more blocks"), EngineOverloaded),
-        (fake.failure("CANCELLED", ""), EngineLost),
-        (fake.WRONG_PATH, EngineLost),
-        (fake.NO_MODEL, NoReplica),
-        (fake.RETIRED, NoReplica),
+        (fake.failure("CANCELLED", ""), EngineFailed),
+        (fake.WRONG_PATH, EngineFailed),
+        (fake.NO_MODEL, EngineFailed),
+        (fake.RETIRED, EngineFailed),
         (fake.NOT_LOADED, NoReplica),
     ],
 )
@@ -242,23 +243,23 @@ async def test_a_refusal_quotes_what_the_model_said_and_not_its_graph() -> None:
 
 
 @pytest.mark.parametrize(
-    "script",
+    ("script", "kind"),
     [
-        stream(cut=True),
-        stream(fake.HANDSHAKE, cut=True),
-        stream(fake.HANDSHAKE, fake.delta("네"), cut=True),
-        stream(fake.HANDSHAKE, fake.delta("네")),
-        stream(fake.HANDSHAKE, fake.delta("네"), fake.CRASHED),
-        stream(fake.HANDSHAKE, fake.delta("네"), b"data: ", fake.CRASHED, b"\n\n"),
-        stream(fake.HANDSHAKE, fake.delta("네"), fake.DONE),
-        refusal(500, b"Internal Server Error"),
-        refusal(404, b""),
+        (stream(cut=True), EngineLost),
+        (stream(fake.HANDSHAKE, cut=True), EngineLost),
+        (stream(fake.HANDSHAKE, fake.delta("네"), cut=True), EngineLost),
+        (stream(fake.HANDSHAKE, fake.delta("네")), EngineLost),
+        (stream(fake.HANDSHAKE, fake.delta("네"), fake.CRASHED), EngineLost),
+        (stream(fake.HANDSHAKE, fake.delta("네"), b"data: ", fake.CRASHED, b"\n\n"), EngineFailed),
+        (stream(fake.HANDSHAKE, fake.delta("네"), fake.DONE), EngineLost),
+        (refusal(500, b"Internal Server Error"), EngineFailed),
+        (refusal(404, b""), EngineFailed),
     ],
     ids=["no answer", "cut early", "cut late", "no end", "bare error", "error event", "done only", "500", "404"],
 )
-async def test_an_engine_that_breaks_is_lost(script: Script) -> None:
+async def test_an_engine_that_breaks_is_lost_or_has_failed(script: Script, kind: type[SobanError]) -> None:
     """Never an answer that looks whole: neither at EOF, nor after an error that is no event."""
-    assert type(await error_of(script)) is EngineLost
+    assert type(await error_of(script)) is kind
 
 
 async def test_closing_the_answer_closes_the_connection() -> None:
@@ -333,7 +334,7 @@ async def test_something_else_at_the_address_is_no_model_server() -> None:
     server = fake.fake_openvino()
     server.pages["/v1/config"] = fake.page(b'{"hello":"world"}')
     async with openvino(server) as engine:
-        with pytest.raises(EngineLost, match="list its models"):
+        with pytest.raises(EngineFailed, match="list its models"):
             await engine.describe()
 
 

@@ -19,10 +19,10 @@ from soban.generation.engines.openai_events import Answer
 from soban.generation.engines.sglang import SgLang
 from soban.runtime.errors import (
     ContextOverflow,
+    EngineFailed,
     EngineLost,
     EngineOverloaded,
     InvalidField,
-    NoReplica,
     SobanError,
 )
 from soban.runtime.model_settings import ModelConfig
@@ -211,10 +211,10 @@ REGEX = ask(response_format=pb.ResponseFormat(regex="("))
         (raw(max_tokens=1), 400, fake.TOO_MUCH, ContextOverflow, "prompt"),
         (ask(), 503, fake.FULL, EngineOverloaded, None),
         (ask(), 503, fake.DISPLACED, EngineOverloaded, None),
-        (ask(), 400, fake.NO_ADAPTER, NoReplica, None),
+        (ask(), 400, fake.NO_ADAPTER, EngineFailed, None),
         (REGEX, 400, fake.BAD_REGEX, InvalidField, "options.response_format.regex"),
-        (ask(), 500, fake.FAILED, EngineLost, None),
-        (ask(), 404, fake.NO_ROUTE, EngineLost, None),
+        (ask(), 500, fake.FAILED, EngineFailed, None),
+        (ask(), 404, fake.NO_ROUTE, EngineFailed, None),
     ],
 )
 async def test_every_refusal_has_a_class_of_its_own(
@@ -236,20 +236,20 @@ async def test_a_context_overflow_tells_both_counts(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "script",
+    ("script", "kind"),
     [
-        stream(cut=True),
-        stream(fake.ROLE, fake.delta("네", 1), cut=True),
-        stream(fake.ROLE, fake.delta("네", 1)),
-        stream(fake.ROLE, fake.delta("네", 1), fake.DONE),
-        stream(fake.ROLE, fake.delta("네", 1), fake.finish("abort"), fake.DONE),
-        stream(fake.ROLE, fake.delta("네", 1), fake.error_event(fake.FAILED)),
+        (stream(cut=True), EngineLost),
+        (stream(fake.ROLE, fake.delta("네", 1), cut=True), EngineLost),
+        (stream(fake.ROLE, fake.delta("네", 1)), EngineLost),
+        (stream(fake.ROLE, fake.delta("네", 1), fake.DONE), EngineLost),
+        (stream(fake.ROLE, fake.delta("네", 1), fake.finish("abort"), fake.DONE), EngineFailed),
+        (stream(fake.ROLE, fake.delta("네", 1), fake.error_event(fake.FAILED)), EngineFailed),
     ],
     ids=["no answer", "cut", "no end", "done only", "aborted", "error event"],
 )
-async def test_an_engine_that_breaks_is_lost(script: Script) -> None:
+async def test_an_engine_that_breaks_is_lost_or_has_failed(script: Script, kind: type[SobanError]) -> None:
     """Never an answer that looks whole; "abort" is what SGLang says of one that it gave up."""
-    assert type(await error_of(script)) is EngineLost
+    assert type(await error_of(script)) is kind
 
 
 async def test_closing_the_answer_closes_the_connection() -> None:

@@ -13,6 +13,7 @@ import soban.v1 as pb
 from soban.generation.engine import EngineRequest, Finished, Piece, Started, Usage
 from soban.runtime.errors import (
     ContextOverflow,
+    EngineFailed,
     EngineLost,
     EngineOverloaded,
     Internal,
@@ -92,7 +93,7 @@ async def test_a_token_that_the_vocabulary_lacks_is_told() -> None:
     server.says = [10**6]
     server.tokenizer = Tokenizer.from_file(str(BUNDLED))
     error = await error_of(server)
-    assert isinstance(error, EngineLost)
+    assert isinstance(error, EngineFailed)
     assert "tokenizer" in error.message
 
 
@@ -171,13 +172,13 @@ async def test_validation_comes_inside_http_200() -> None:
 
 
 @pytest.mark.parametrize("kind", ["generation", "incomplete_generation", "incomplete_generation_stream"])
-async def test_a_failure_in_the_middle_is_a_lost_engine(kind: str) -> None:
+async def test_a_failure_in_the_middle_is_an_error(kind: str) -> None:
     """Whatever was said before it has been shown."""
     gate = asyncio.Semaphore(9)
     server = fake(fails=(9, f"Request failed during generation: {kind}", kind), gate=gate)
     shown = []
     async with tgi(server) as engine, aclosing(engine.generate(EngineRequest(ask()))) as events:
-        with pytest.raises(EngineLost):
+        with pytest.raises(EngineFailed):
             async for event in events:
                 shown.append(event)
                 if text_of(shown):
@@ -204,7 +205,7 @@ async def test_errors_in_plain_text(refusal: tuple[int, bytes]) -> None:
     """And in none: each is one of ours."""
     server = fake()
     server.pages["/generate_stream"] = refusal
-    expected = {400: Internal, 415: Internal, 422: InvalidField}.get(refusal[0], EngineLost)
+    expected = {400: Internal, 415: Internal, 422: InvalidField}.get(refusal[0], EngineFailed)
     assert type(await error_of(server)) is expected
 
 

@@ -10,7 +10,15 @@ import pytest
 import soban.v1 as pb
 from soban.generation.engine import EngineRequest, Feature, Finished, Piece, Usage
 from soban.generation.engines.tgi import Tgi
-from soban.runtime.errors import ContextOverflow, EngineLost, EngineOverloaded, InvalidField, NotBuilt, SobanError
+from soban.runtime.errors import (
+    ContextOverflow,
+    EngineFailed,
+    EngineLost,
+    EngineOverloaded,
+    InvalidField,
+    NotBuilt,
+    SobanError,
+)
 from unit.generation.conftest import ask, user
 from unit.generation.engines.answers import end_of, events_of, text_of
 from unit.generation.engines.fakes import tgi_wire as wire
@@ -83,8 +91,8 @@ async def test_a_raw_prompt_goes_the_native_way() -> None:
     ("message", "expected"),
     [
         ("Model is overloaded", EngineOverloaded),
-        ("Request failed during generation: CUDA out of memory", EngineLost),
-        ("Incomplete generation", EngineLost),
+        ("Request failed during generation: CUDA out of memory", EngineFailed),
+        ("Incomplete generation", EngineFailed),
         ("Template error: undefined value", InvalidField),
         ("Input validation error: `top_p` must be > 0.0 and < 1.0", InvalidField),
         ("Input validation error: `inputs` must have less than 10 tokens. Given: 40", ContextOverflow),

@@ -13,7 +13,7 @@ from soban.generation.engines.openai_errors import refusal_in, refusal_of
 from soban.generation.engines.tgi_errors import error_of
 from soban.runtime.errors import (
     ContextOverflow,
-    EngineLost,
+    EngineFailed,
     EngineOverloaded,
     Internal,
     InvalidField,
@@ -27,13 +27,13 @@ from unit.generation.engines.fakes import tgi_wire as wire
 INVALID = "Input validation error: "
 CASES: list[tuple[str, str, int, type[SobanError]]] = [
     ("Model is overloaded", "overloaded", 429, EngineOverloaded),
-    ("Request failed during generation: Server error: CUDA", "generation", 424, EngineLost),
-    ("Incomplete generation", "incomplete_generation", 500, EngineLost),
-    ("Incomplete generation stream", "incomplete_generation_stream", 500, EngineLost),
+    ("Request failed during generation: Server error: CUDA", "generation", 424, EngineFailed),
+    ("Incomplete generation", "incomplete_generation", 500, EngineFailed),
+    ("Incomplete generation stream", "incomplete_generation_stream", 500, EngineFailed),
     ("Template error: invalid operation", "template_error", 422, InvalidField),
     ("Missing template vatiable: tools", "missing_template_variable", 422, InvalidField),
-    ("Tool error: Failed to parse generated text", "tool_error", 422, EngineLost),
-    ("Stream event serialization error: x", "stream_serialization_error", 422, EngineLost),
+    ("Tool error: Failed to parse generated text", "tool_error", 422, EngineFailed),
+    ("Stream event serialization error: x", "stream_serialization_error", 422, EngineFailed),
     (f"{INVALID}`temperature` must be strictly positive", "validation", 422, InvalidField),
     (f"{INVALID}grammar is not supported", "validation", 422, NotBuilt),
     (f"{INVALID}`inputs` must have less than 1024 tokens. Given: 2060", "validation", 422, ContextOverflow),
@@ -93,10 +93,10 @@ def test_an_overflow_tells_both_counts() -> None:
         (wire.NO_JSON, Internal),
         (wire.NO_CONTENT_TYPE, Internal),
         (wire.WRONG_TYPE, InvalidField),
-        ((404, b""), EngineLost),
+        ((404, b""), EngineFailed),
         ((413, b"length limit exceeded"), TextTooLong),
         ((401, b""), Internal),
-        ((500, b""), EngineLost),
+        ((500, b""), EngineFailed),
         ((503, b'{"error":"unhealthy","error_type":"healthcheck"}'), EngineOverloaded),
     ],
 )

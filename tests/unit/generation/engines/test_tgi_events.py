@@ -15,7 +15,7 @@ from soban.generation.engine import Finished, Piece, Usage
 from soban.generation.engines.sse import SseParser
 from soban.generation.engines.tgi_events import ChatAnswer, IdText, NativeAnswer, ServerText
 from soban.generation.engines.tgi_vocabulary import load_vocabulary
-from soban.runtime.errors import EngineLost, NotBuilt
+from soban.runtime.errors import EngineFailed, EngineLost, NotBuilt
 from unit.generation.conftest import ask
 from unit.generation.cutting import pieces_of
 from unit.generation.engines.fakes import tgi_wire as wire
@@ -126,9 +126,9 @@ def test_a_stray_done_ends_nothing_that_was_not_finished() -> None:
         b'{"error":',
     ],
 )
-def test_events_that_make_no_sense_are_a_lost_engine(event: bytes) -> None:
+def test_events_that_make_no_sense_are_errors(event: bytes) -> None:
     """Without their text in the error."""
-    with pytest.raises(EngineLost) as caught:
+    with pytest.raises(EngineFailed) as caught:
         answer().take(event)
     assert caught.value.__cause__ is None
 

@@ -11,7 +11,7 @@ import soban.v1 as pb
 from soban.generation.engine import EngineRequest
 from soban.generation.engines.tgi_info import info_of
 from soban.generation.engines.tgi_request import chat_body, native_body
-from soban.runtime.errors import EngineLost, InvalidField
+from soban.runtime.errors import EngineFailed, InvalidField
 from unit.generation.conftest import ask
 from unit.generation.engines.fakes.tgi import FakeTgi
 from unit.generation.engines.tgi_adapter import fake
@@ -100,7 +100,7 @@ def test_limits_by_their_older_names() -> None:
 @pytest.mark.parametrize("told", [{}, {"model_id": 3}, {"model_id": "m"}, {"data": []}])
 def test_a_page_of_something_else_is_no_info(told: dict[str, Any]) -> None:
     """Other servers have an `/info`, too."""
-    with pytest.raises(EngineLost):
+    with pytest.raises(EngineFailed):
         info_of(told)
 
 

@@ -15,7 +15,7 @@ import soban.v1 as pb
 from soban.generation.engine import Description, EngineRequest, Reading
 from soban.runtime.config import ConfigError
 from soban.runtime.errors import (
-    EngineLost,
+    EngineFailed,
     InvalidField,
     NotBuilt,
 )
@@ -56,7 +56,7 @@ async def test_what_tgi_does_to_prompts_is_asked_once() -> None:
 async def test_another_models_tokenizer_is_found_out(tmp_path: Path) -> None:
     """Before any text is read by it."""
     error = await error_of(fake(), tokenizer=save(byte_level(), tmp_path))
-    assert isinstance(error, EngineLost)
+    assert isinstance(error, EngineFailed)
     assert "models.<name>.tokenizer" in error.message
 
 
@@ -105,7 +105,7 @@ async def test_something_else_at_the_address_is_no_tgi() -> None:
     server = fake()
     server.pages["/info"] = (200, b'{"model_id": "x"}')
     async with tgi(server) as engine:
-        with pytest.raises(EngineLost, match="describe itself"):
+        with pytest.raises(EngineFailed, match="describe itself"):
             await engine.describe()
 
 
@@ -182,12 +182,12 @@ def test_tokens_that_are_no_bytes_of_a_text_are_refused(tmp_path: Path) -> None:
         asyncio.run(error_of(fake(), tokenizer=save(lower_casing(), tmp_path)))
 
 
-async def test_a_page_that_is_no_list_of_tokens_is_a_lost_engine() -> None:
+async def test_a_page_that_is_no_list_of_tokens_is_an_error() -> None:
     """Or is refused altogether."""
     for page in ((200, b"{}"), (200, b"["), (200, b"[1]"), (500, b"")):
         server = fake()
         server.pages["/tokenize"] = page
-        assert isinstance(await error_of(server), EngineLost)
+        assert isinstance(await error_of(server), EngineFailed)
 
 
 @pytest.mark.parametrize("path", ["/info", "/metrics"])
@@ -196,5 +196,5 @@ async def test_pages_that_fail_are_errors_of_ours(path: str) -> None:
     server = fake()
     server.pages[path] = (500, b"")
     async with tgi(server) as engine:
-        with pytest.raises(EngineLost):
+        with pytest.raises(EngineFailed):
             await (engine.describe() if path == "/info" else engine.read_load())

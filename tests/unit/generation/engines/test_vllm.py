@@ -19,11 +19,11 @@ from soban.generation.engines.openai_events import Answer
 from soban.generation.engines.vllm import Vllm
 from soban.runtime.errors import (
     ContextOverflow,
+    EngineFailed,
     EngineLost,
     EngineOverloaded,
     Internal,
     InvalidField,
-    NoReplica,
     NotBuilt,
     SobanError,
 )
@@ -329,8 +329,8 @@ GRAMMAR = ask(response_format=pb.ResponseFormat(grammar="root ::= ("))
         (ask(), 400, fake.TOO_LONG, ContextOverflow, "messages"),
         (raw(max_tokens=1), 400, fake.OLD_TOO_LONG, ContextOverflow, "prompt"),
         (ask(), 400, fake.OLDEST_TOO_LONG, ContextOverflow, "messages"),
-        (ask(), 404, fake.NO_MODEL, NoReplica, None),
-        (ask(), 404, fake.NO_ROUTE, EngineLost, None),
+        (ask(), 404, fake.NO_MODEL, EngineFailed, None),
+        (ask(), 404, fake.NO_ROUTE, EngineFailed, None),
         (TOOLS, 400, fake.NO_TOOLS, InvalidField, "options.tools"),
         (GRAMMAR, 400, fake.BAD_GRAMMAR, InvalidField, "options.response_format.grammar"),
         (ask(), 400, fake.NO_IMAGES, InvalidField, "messages"),
@@ -341,8 +341,8 @@ GRAMMAR = ask(response_format=pb.ResponseFormat(grammar="root ::= ("))
         (ask(), 503, fake.FULL, EngineOverloaded, None),
         (ask(), 503, fake.BACKLOG, EngineOverloaded, None),
         (ask(), 503, b"", EngineOverloaded, None),
-        (ask(), 500, fake.DEAD, EngineLost, None),
-        (ask(), 502, b"<html>Bad Gateway</html>", EngineLost, None),
+        (ask(), 500, fake.DEAD, EngineFailed, None),
+        (ask(), 502, b"<html>Bad Gateway</html>", EngineFailed, None),
     ],
 )
 async def test_every_refusal_has_a_class_of_its_own(
@@ -381,21 +381,21 @@ async def test_overload_tells_when_to_come_again() -> None:
 
 
 @pytest.mark.parametrize(
-    "script",
+    ("script", "kind"),
     [
-        stream(cut=True),
-        stream(fake.ROLE, fake.delta("네", 1), cut=True),
-        stream(fake.ROLE, fake.delta("네", 1)),
-        stream(fake.ROLE, fake.delta("네", 1), fake.DONE),
-        stream(fake.ROLE, fake.delta("네", 1), fake.delta("", 1, "abort"), fake.DONE),
-        stream(fake.ROLE, fake.delta("네", 1), fake.error_event(fake.FAILED)),
-        stream(fake.ROLE, fake.delta("네", 1)[:-20]),
+        (stream(cut=True), EngineLost),
+        (stream(fake.ROLE, fake.delta("네", 1), cut=True), EngineLost),
+        (stream(fake.ROLE, fake.delta("네", 1)), EngineLost),
+        (stream(fake.ROLE, fake.delta("네", 1), fake.DONE), EngineLost),
+        (stream(fake.ROLE, fake.delta("네", 1), fake.delta("", 1, "abort"), fake.DONE), EngineFailed),
+        (stream(fake.ROLE, fake.delta("네", 1), fake.error_event(fake.FAILED)), EngineFailed),
+        (stream(fake.ROLE, fake.delta("네", 1)[:-20]), EngineLost),
     ],
     ids=["no answer", "cut", "no end", "done only", "aborted", "error event", "half an event"],
 )
-async def test_an_engine_that_breaks_is_lost(script: Script) -> None:
+async def test_an_engine_that_breaks_is_lost_or_has_failed(script: Script, kind: type[SobanError]) -> None:
     """Never an answer that looks whole."""
-    assert type(await error_of(script)) is EngineLost
+    assert type(await error_of(script)) is kind
 
 
 async def test_closing_the_answer_closes_the_connection() -> None:
@@ -431,7 +431,7 @@ async def test_something_else_at_the_address_is_no_engine() -> None:
     server = fake.fake_vllm()
     server.pages["/v1/models"] = fake.page(b'{"hello":"world"}')
     async with vllm(server) as engine:
-        with pytest.raises(EngineLost, match="list its models"):
+        with pytest.raises(EngineFailed, match="list its models"):
             await engine.describe()
 
 
@@ -458,7 +458,7 @@ async def test_adapters_are_loaded_while_it_runs(script: Script) -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "error"), [(refusal(404, fake.NO_ROUTE), NotBuilt), (refusal(404, fake.NO_ADAPTER), NoReplica)]
+    ("script", "error"), [(refusal(404, fake.NO_ROUTE), NotBuilt), (refusal(404, fake.NO_ADAPTER), EngineFailed)]
 )
 async def test_an_adapter_that_cannot_be_loaded(script: Script, error: type[SobanError]) -> None:
     """The server does not allow it, or there is none at the path."""
