@@ -159,8 +159,8 @@ class Engine(Protocol):
         """One answer.
 
         Closing the generator ends the work in the engine at once. Raises SobanError: EngineLost when the connection
-        broke or fell silent, EngineFailed when the engine tells of an error of its own, EngineOverloaded, NoReplica when
-        it cannot be reached or loads, ContextOverflow, InvalidField, NotBuilt.
+        broke or fell silent, EngineFailed when the engine tells of an error of its own, NoReplica when it cannot be
+        reached or loads, EngineOverloaded, ContextOverflow, InvalidField, NotBuilt.
         """
 
     async def describe(self) -> Description:

@@ -52,7 +52,7 @@ class Vetting:
         try:
             vetted = await self.check(replica, engine)
         except SobanError as err:
-            raise Unfit(f"replica {replica} does not describe itself: {err.message}") from err
+            raise Unfit(f"replica {replica} does not describe itself: {err.whole_message}") from err
         return replace(vetted, pause=await self._greet(replica, engine)) if self._warm else vetted
 
     async def check(self, replica: str, engine: Engine) -> Vetted:
@@ -87,7 +87,7 @@ class Vetting:
             await engine.load_adapter(name, path)
         except SobanError as err:
             if (replica, name) not in self._missing:
-                fields = {"model": self._model, "replica": replica, "adapter": name, "error": err.message}
+                fields = {"model": self._model, "replica": replica, "adapter": name, "error": err.whole_message}
                 _logger.warning("adapter not loaded", extra=fields)
             self._missing.add((replica, name))
             return False
@@ -107,7 +107,7 @@ class Vetting:
         except EngineOverloaded as err:
             return err.retry_after
         except SobanError as err:
-            raise Unfit(f"replica {replica} fails its first request: {err.message}") from err
+            raise Unfit(f"replica {replica} fails its first request: {err.whole_message}") from err
         return None
 
 

@@ -53,8 +53,10 @@ _RETRYABLE = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE)
 class SobanError(Exception):
     """Base of the tree.
 
-    `message` is for people and reaches the client; it never holds user text. `field` names the wrong request field,
-    `violations` names several. `retry_after` is in seconds; RESOURCE_EXHAUSTED and UNAVAILABLE default to 1.
+    `message` is for people and reaches the client; it never holds user text. `quoted` is what an engine said of the
+    request, which may repeat it: the client reads it, and neither `str` nor `repr` show it, so that no log has it.
+    `field` names the wrong request field, `violations` names several. `retry_after` is in seconds; RESOURCE_EXHAUSTED
+    and UNAVAILABLE default to 1.
     """
 
     code: grpc.StatusCode = grpc.StatusCode.UNKNOWN
@@ -67,6 +69,7 @@ class SobanError(Exception):
         self,
         message: str,
         *,
+        quoted: str = "",
         field: str | None = None,
         retry_after: float | None = None,
         metadata: Mapping[str, str] | None = None,
@@ -74,6 +77,7 @@ class SobanError(Exception):
     ) -> None:
         super().__init__(message)
         self.message = message
+        self.quoted = quoted
         self.metadata: dict[str, str] = dict(metadata or {})
         first = [FieldViolation(field, message)] if field is not None else []
         self.violations: tuple[FieldViolation, ...] = (*first, *(FieldViolation(*pair) for pair in violations))
@@ -87,9 +91,14 @@ class SobanError(Exception):
         return self.violations[0].field if self.violations else None
 
     @property
+    def whole_message(self) -> str:
+        """With what is quoted: for the sender of the request, and for the log where no user sent it."""
+        return f"{self.message}: {self.quoted}" if self.quoted else self.message
+
+    @property
     def public_message(self) -> str:
         """What the client reads."""
-        return self.message
+        return self.whole_message
 
     def to_status(self) -> status_pb2.Status:
         """The `google.rpc.Status` with all its details, cut so that it fits a gRPC trailer."""

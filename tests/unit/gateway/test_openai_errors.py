@@ -18,6 +18,7 @@ from soban.runtime.errors import (
     EngineFailed,
     EngineLost,
     Internal,
+    InvalidField,
     KeyInvalid,
     ModelForbidden,
     ModelNotFound,
@@ -258,3 +259,14 @@ async def test_no_json_body_is_a_500(path: str) -> None:
         )
         run = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))(given(strategy)(check))
         await asyncio.to_thread(run)
+
+
+async def test_no_line_of_the_log_has_what_an_engine_quotes(stack: Stack, caplog: pytest.LogCaptureFixture) -> None:
+    """Its sender reads it."""
+    caplog.set_level("DEBUG")
+    quoted = "전화는 010-1234-5678입니다"
+    stack.generation.script = playing([InvalidField("the engine refuses the request", quoted=quoted)])
+    status, answer = await stack.post(CHAT, {"model": "m", "messages": [{"role": "user", "content": "응"}]})
+    assert (status, quoted in answer["error"]["message"]) == (400, True)
+    assert caplog.records
+    assert quoted not in repr([vars(record) for record in caplog.records])

@@ -104,6 +104,13 @@ def test_retry_time_has_a_default_where_retrying_helps() -> None:
     assert InvalidField("bad").retry_after is None
 
 
+def test_what_is_quoted_reaches_the_client_and_no_log() -> None:
+    """Neither `str` nor `repr` show it."""
+    error = InvalidField("the engine refuses the request", quoted="주민번호 900101-1234567", field="options")
+    assert error.to_status().message == "the engine refuses the request: 주민번호 900101-1234567"
+    assert "900101" not in f"{error} {error!r} {error.violations}"
+
+
 def test_an_internal_error_tells_its_id_and_nothing_else() -> None:
     """The message stays inside, also in the details."""
     error = Internal("주민번호 900101-1234567")

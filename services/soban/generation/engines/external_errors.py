@@ -50,7 +50,7 @@ def error_of(refusal: Refusal, request: pb.GenerateRequest) -> SobanError:
     if isinstance(found, EngineFailed) and refusal.status == 404:
         return EngineFailed("the API has no such path: its address ends with the base path, such as /v1")
     if isinstance(found, InvalidField):
-        return InvalidField(found.message, field=_field_of(refusal, found.field))
+        return InvalidField(found.message, quoted=found.quoted, field=_field_of(refusal, found.field))
     return found
 
 

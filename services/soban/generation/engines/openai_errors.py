@@ -126,6 +126,11 @@ def overflow(
     return ContextOverflow(text, field=text_field(request), metadata=metadata)
 
 
+def refused(refusal: Refusal, field: str | None) -> InvalidField:
+    """In the engine's own words, which are about the caller's request and go to nobody else."""
+    return InvalidField("the engine refuses the request", quoted=clip(refusal.message, _MESSAGE_BYTES), field=field)
+
+
 def text_field(request: pb.GenerateRequest) -> str:
     """Where the text of the request is."""
     return "prompt" if request.prompt else "messages"
@@ -172,9 +177,7 @@ def _refused(refusal: Refusal, request: pb.GenerateRequest) -> SobanError:
         return EngineFailed(f"the engine failed with status {status}")
     if status == 413:
         return TextTooLong("the request is longer than the engine takes", field=text_field(request))
-    # The engine's own words: they are about the caller's request, go to nobody else, and no log holds them.
-    text = f"the engine refuses the request: {clip(refusal.message, _MESSAGE_BYTES)}"
-    return InvalidField(text, field=_field_of(request, words))
+    return refused(refusal, _field_of(request, words))
 
 
 def _field_of(request: pb.GenerateRequest, words: str) -> str:

@@ -19,7 +19,7 @@ from soban.generation.engines import openai_errors
 from soban.generation.engines.openai_errors import Refusal, overflow
 from soban.runtime.errors import EngineFailed, EngineOverloaded, InvalidField, NoReplica, SobanError
 
-_RUN = re.compile(r"MP status - (\w+): (.*)", re.DOTALL)
+_RUN = re.compile(r"MP status - ([A-Z_]+): (.*)", re.DOTALL)
 _NODE = re.compile(r'Calculator::\w+\(\) for node "[^"]*" failed: ')
 _CALLERS_FAULT = ("INVALID_ARGUMENT", "OUT_OF_RANGE")
 _ABSENT = ("is not found", "is retired")
@@ -49,5 +49,5 @@ def _of_run(status: str, refusal: Refusal, request: pb.GenerateRequest) -> Soban
         return overflow(request, None, None)
     found = openai_errors.error_of(replace(refusal, status=400), request)
     if isinstance(found, InvalidField) and refusal.message.startswith(("max_tokens", "max_completion_tokens")):
-        return InvalidField(found.message, field="options.max_tokens")
+        return InvalidField(found.message, quoted=found.quoted, field="options.max_tokens")
     return found

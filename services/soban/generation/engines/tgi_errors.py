@@ -13,8 +13,7 @@ import re
 
 import soban.v1 as pb
 from soban.generation.engines import openai_errors
-from soban.generation.engines.openai_errors import Refusal, overflow, text_field
-from soban.runtime.details import clip
+from soban.generation.engines.openai_errors import Refusal, overflow, refused, text_field
 from soban.runtime.errors import (
     EngineFailed,
     EngineOverloaded,
@@ -24,7 +23,6 @@ from soban.runtime.errors import (
     SobanError,
 )
 
-_MESSAGE_BYTES = 300
 # How the message of each type begins: all that a stream of a chat tells. What follows may quote the request.
 _BEGINNINGS = {
     "model is overloaded": "overloaded",
@@ -95,9 +93,7 @@ def _invalid(refusal: Refusal, request: pb.GenerateRequest) -> SobanError:
         return overflow(request, int(most[2]), int(most[1]))
     if "grammar is not supported" in message:
         return NotBuilt("this engine was started without grammars", metadata={"engine": "tgi"})
-    return InvalidField(
-        f"the engine refuses the request: {clip(message, _MESSAGE_BYTES)}", field=_field(message, request)
-    )
+    return refused(refusal, _field(message, request))
 
 
 def _field(message: str, request: pb.GenerateRequest) -> str:

@@ -12,7 +12,7 @@ import soban.v1 as pb
 from soban.generation.choices import ChoiceEvent
 from soban.generation.routes.card import ENGINE, RouteCard
 from soban.generation.routes.escalation import Escalation, Judge
-from soban.generation.routes.going_on import is_down, share_of_time, spent
+from soban.generation.routes.going_on import is_down, share_of_time, spent, told
 from soban.generation.routes.held import Held, without_logprobs
 from soban.generation.routes.inquiry import ACCEPTED, Inquiry, passed_over
 from soban.generation.target import Target, Visit
@@ -84,8 +84,7 @@ class Cascade:
         except SobanError as err:
             if attempt.shown or spent(visit.deadline):
                 raise
-            fields = {"route": self.name, "model": member.name, "reason": err.reason, "error": str(err)}
-            _logger.warning("route goes on", extra=fields)
+            _logger.warning("route goes on", extra={"route": self.name, "model": member.name, **told(err)})
 
     async def _judged(
         self, member: Target, request: pb.GenerateRequest, visit: Visit, wait: float | None, attempt: _Attempt

@@ -9,7 +9,7 @@ import grpc
 
 import soban.v1 as pb
 from soban.generation.target import Target
-from soban.runtime.errors import ContextOverflow, SobanError
+from soban.runtime.errors import ContextOverflow, Internal, SobanError
 
 _RETRYABLE = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE)
 # What is the member's matter and not the request's. Keys are checked by the gateway: one that is refused here is the
@@ -64,6 +64,11 @@ def check_any(targets: Sequence[Target], request: pb.GenerateRequest) -> None:
 def most_useful(errors: Sequence[SobanError]) -> SobanError:
     """Of the errors of all members, the one to tell: the first after which a later try may succeed, else the first."""
     return next((err for err in errors if err.code in _RETRYABLE), errors[0])
+
+
+def told(err: SobanError) -> dict[str, str | None]:
+    """Fields of a log line on an error that its caller may never see. Only our own faults come with their message."""
+    return {"reason": err.reason, "error": err.message if isinstance(err, Internal) else None}
 
 
 async def is_down(target: Target) -> bool:

@@ -17,6 +17,7 @@ from soban.generation.routes.going_on import (
     refusal_of,
     share_of_time,
     spent,
+    told,
 )
 from soban.generation.routes.held import shows
 from soban.generation.routes.inquiry import ACCEPTED, Inquiry, passed_over
@@ -61,8 +62,7 @@ class InTurn:
                 if progress.shown or not _goes_on(err, member, request, visit):
                     raise
                 errors.append(err)
-                fields = {"route": self._route, "model": member.name, "reason": err.reason, "error": str(err)}
-                _logger.warning("route goes on", extra=fields)
+                _logger.warning("route goes on", extra={"route": self._route, "model": member.name, **told(err)})
             else:
                 return
         raise most_useful(errors)

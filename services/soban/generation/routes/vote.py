@@ -13,7 +13,7 @@ from soban.generation.choices import ChoiceEvent, choice_count
 from soban.generation.collecting import Collected
 from soban.generation.routes.card import ENGINE, RouteCard
 from soban.generation.routes.election import elect
-from soban.generation.routes.going_on import check_any, is_down, most_useful, share_of_time
+from soban.generation.routes.going_on import check_any, is_down, most_useful, share_of_time, told
 from soban.generation.routes.held import Held
 from soban.generation.routes.inquiry import ACCEPTED, Inquiry, passed_over
 from soban.generation.target import Target, Visit
@@ -117,8 +117,8 @@ class Vote:
         whole = [ballot for ballot in ballots if ballot.whole]
         for ballot in ballots:
             if ballot.error is not None:
-                fields = {"route": self.name, "model": ballot.inquiry.target.name, "reason": ballot.error.reason}
-                _logger.warning("a vote is missing", extra={**fields, "error": str(ballot.error)})
+                fields = {"route": self.name, "model": ballot.inquiry.target.name}
+                _logger.warning("a vote is missing", extra={**fields, **told(ballot.error)})
         if not whole:
             errors = [ballot.error for ballot in ballots if ballot.error is not None]
             raise most_useful(errors or [DeadlineExceeded("no answer came in time")])

@@ -236,7 +236,7 @@ async def test_a_prompt_that_is_too_long_tells_both_counts() -> None:
 async def test_a_refusal_quotes_what_the_model_said_and_not_its_graph() -> None:
     """Callers know no nodes and no calculators."""
     error = await error_of(refusal(400, fake.BAD_OPTION))
-    assert error.message == "the engine refuses the request: min_p out of range [0.0, 1.0)"
+    assert error.public_message == "the engine refuses the request: min_p out of range [0.0, 1.0)"
     text = "max_tokens exceeds limit provided in graph config: 4000"
     error = await error_of(refusal(400, fake.failure("INVALID_ARGUMENT", text)))
     assert error.field == "options.max_tokens"

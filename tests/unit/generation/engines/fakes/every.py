@@ -50,6 +50,8 @@ class Cast:
     """A stream that has not ended."""
     overloaded: Script
     base: str = ""
+    body_of: Callable[[str], bytes] = lambda words: _error("error", words)
+    """A refusal of the request, in these words."""
 
     def count(self, texts: Sequence[str]) -> int:
         """Tokens of these, without an end token."""
@@ -74,6 +76,14 @@ class Cast:
         """Then it says `then`."""
         fake.scripts[:] = [self.overloaded, stream(self.whole(then, "stop"))]
 
+    def refuses(self, fake: Any, words: str) -> None:
+        """With status 400."""
+        fake.scripts[:] = [refusal(400, self.body_of(words))]
+
+    def refuses_late(self, fake: Any, words: str) -> None:
+        """In a stream that has begun."""
+        fake.scripts[:] = [stream(self.begun(()), b"data: ", self.body_of(words), b"\n\n")]
+
 
 class TgiCast(Cast):
     """TGI's fake has a tokenizer and a model that says ids."""
@@ -94,6 +104,12 @@ class TgiCast(Cast):
 
     def is_full_once(self, fake: Any, *then: str) -> None:
         fake.scenes[:] = [_scene(concurrent=0), _scene(says=_ids(then))]
+
+    def refuses(self, fake: Any, words: str) -> None:
+        fake.pages["/generate_stream"] = (422, self.body_of(words))
+
+    def refuses_late(self, fake: Any, words: str) -> None:
+        fake.pages["/generate_stream"] = (200, b"data: " + self.body_of(words) + b"\n\n")
 
 
 class SceneTgi(tgi_fake.FakeTgi):
@@ -129,6 +145,11 @@ def _page(path: str, body: bytes) -> Callable[[Playback], None]:
         fake.pages[path] = refusal(200, body)
 
     return put
+
+
+def _error(key: str, words: str) -> bytes:
+    error = {"message": words, "type": "BadRequestError", "code": 400}
+    return json.dumps({key: error} if key else {"object": "error", **error}).encode()
 
 
 def _other_llamacpp(fake: Playback) -> None:
@@ -173,6 +194,9 @@ TGI = TgiCast(
     whole=lambda _texts, _reason: b"",
     begun=lambda _texts: b"",
     overloaded=Script(),
+    body_of=lambda words: json.dumps(
+        {"error": f"Input validation error: {words}", "error_type": "validation"}
+    ).encode(),
 )
 VLLM = Cast(
     kind="vllm",
@@ -193,6 +217,7 @@ SGLANG = Cast(
     whole=lambda texts, reason: sglang.chat(*texts, reason=reason),
     begun=_numbered(sglang.ROLE, sglang.delta),
     overloaded=refusal(503, sglang.FULL),
+    body_of=lambda words: _error("", words),
 )
 OPENVINO = Cast(
     kind="openvino",
@@ -203,6 +228,7 @@ OPENVINO = Cast(
     whole=lambda texts, reason: openvino.chat(*texts, reason=reason, tokens=len(texts) + 1),
     begun=lambda texts: openvino.HANDSHAKE + b"".join(map(openvino.delta, texts)),
     overloaded=refusal(400, openvino.failure("RESOURCE_EXHAUSTED", "no free blocks")),
+    body_of=lambda words: openvino.failure("INVALID_ARGUMENT", words),
 )
 EXTERNAL = Cast(
     kind="external",
