@@ -276,3 +276,43 @@ async def test_a_connection_that_takes_too_long_has_sent_nothing() -> None:
         engine = llama_cpp(EngineHttp(session, lambda: Endpoint("http://127.0.0.1:9"), Pace(0.0, 1e9)))
         with pytest.raises(NoReplica, match="cannot be reached"):
             await events_of(engine)
+
+
+@pytest.mark.parametrize("last", ["좋아요. 끝입", "좋아요. \u1112\u1161"], ids=["half a stop text", "open syllable"])
+async def test_nothing_that_was_held_back_is_shown_of_an_answer_that_was_cut_off(
+    llama: FakeLlama, engine: LlamaCpp, last: str
+) -> None:
+    """What goes on elsewhere may complete it."""
+    llama.scripts = [streaming(recorded.ROLE, recorded.delta(last, 1))]
+    seen: list[Event] = []
+    with pytest.raises(EngineLost):
+        async with aclosing(engine.generate(EngineRequest(ask(stop=["끝입니다"])))) as events:
+            async for event in events:
+                seen.append(event)
+    assert text_of(seen) == "좋아요. "
+
+
+CALL = {"tool_calls": [{"index": 0, "id": "a", "type": "function", "function": {"name": "w", "arguments": "{}"}}]}
+
+
+@pytest.mark.parametrize(
+    ("delta", "reason", "told"),
+    [("네.\u1112\u1161", "stop", pb.FINISH_REASON_STOP), (CALL, "tool_calls", pb.FINISH_REASON_TOOL_CALLS)],
+    ids=["text", "tool call"],
+)
+async def test_an_answer_that_has_ended_outlives_its_connection(
+    llama: FakeLlama, engine: LlamaCpp, delta: Any, reason: str, told: pb.FinishReason
+) -> None:
+    """It lacks no more than usage: that is as far as the engine had told it."""
+    gate = asyncio.Semaphore(0)
+    parts = [recorded.ROLE, recorded.delta(delta, 3), recorded.finish(reason), b": \n\n"]
+    llama.scripts = [streaming(*parts, cut=True, gate=gate)]
+    seen: list[Event] = []
+    async with aclosing(engine.generate(EngineRequest(ask()))) as events:
+        asyncio.get_running_loop().call_later(0.2, gate.release)
+        for _ in parts[:-1]:
+            gate.release()
+        async for event in events:
+            seen.append(event)
+    assert seen[-1] == Finished(told, Usage(35, 3, 24, 0))
+    assert text_of(seen) == ("" if isinstance(delta, dict) else "네.\u1112\u1161")

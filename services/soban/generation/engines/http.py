@@ -21,7 +21,7 @@ from aiohttp import (
 )
 
 from soban.generation.engine import Event, Finished, Piece, Started
-from soban.generation.engines.pace import Pace, Patience
+from soban.generation.engines.pace import Pace, PacedReader, Patience
 from soban.generation.engines.sse import EventTooLarge, SseParser
 from soban.runtime.errors import EngineFailed, EngineLost, NoReplica, SobanError
 
@@ -75,6 +75,10 @@ class Reply(Protocol):
     def ended(self) -> bool:
         """Whether nothing more is to be read."""
 
+    @property
+    def complete(self) -> bool:
+        """Whether the engine has said how the answer ended; what it may still tell is only its usage."""
+
     def take(self, data: bytes) -> None:
         """Raises EngineFailed for an event that makes no sense, and what an error event stands for."""
 
@@ -82,7 +86,7 @@ class Reply(Protocol):
         """What came since the last call; None if there is nothing to show yet."""
 
     def rest(self) -> Piece | None:
-        """As `piece` at the end: with what was held back."""
+        """As `piece`, once the answer is complete: with what was held back."""
 
     def finished(self) -> Finished:
         """How it ended. Raises EngineLost when it was cut off."""
@@ -162,7 +166,7 @@ class EngineHttp:
     async def _events(self, response: ClientResponse, reply: Reply) -> AsyncGenerator[Event, None]:
         parser = SseParser()
         with self._pace.reading(response, self._patience) as reader:
-            while not reply.ended and (received := await reader.read()):
+            while not reply.ended and (received := await _next(reader, reply)):
                 for data in parser.feed(received):
                     reply.take(data)
                     if reply.ended:
@@ -170,7 +174,8 @@ class EngineHttp:
                 if (piece := reply.piece()) is not None:
                     yield piece
                     reader.sent()
-        if (piece := reply.rest()) is not None:
+        # Of an answer that was cut off nothing more is shown: what follows it elsewhere may not begin like that.
+        if reply.complete and (piece := reply.rest()) is not None:
             yield piece
         yield reply.finished()
 
@@ -181,6 +186,16 @@ class EngineHttp:
                 method, endpoint.url + path, data=body, headers=endpoint.headers, timeout=_ASKING, allow_redirects=False
             ) as response:
                 return Answered(response.status, await response.read(), response.headers)
+
+
+async def _next(reader: PacedReader, reply: Reply) -> bytes:
+    """As `PacedReader.read`; a connection that breaks after the answer has only taken its usage along."""
+    try:
+        return await reader.read()
+    except (ClientError, EngineLost):
+        if not reply.complete:
+            raise
+        return b""
 
 
 @contextlib.contextmanager

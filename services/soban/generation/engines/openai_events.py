@@ -62,6 +62,11 @@ class Answer:
         """Whether nothing more is to be read: the stream said so, or a stop text was met."""
         return self._done or bool(self._stops.found)
 
+    @property
+    def complete(self) -> bool:
+        """As `Reply`."""
+        return self._reason is not None or bool(self._stops.found)
+
     def take(self, data: bytes) -> None:
         """Raises EngineFailed for an event that makes no sense, and what an error event stands for."""
         if data == _DONE:
@@ -85,7 +90,7 @@ class Answer:
         return piece
 
     def rest(self) -> Piece | None:
-        """As `piece` at the end: with what was held back."""
+        """As `piece`, once the answer is complete: with what was held back."""
         self._piece.reasoning += self._thought.flush()
         self._piece.text += self._stops.push(self._text.flush()) + self._stops.flush()
         return self.piece()

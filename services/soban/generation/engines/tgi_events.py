@@ -95,7 +95,12 @@ class NativeAnswer:
     @property
     def ended(self) -> bool:
         """As `Reply`."""
-        return self._done or self._reason is not None or bool(self._stops.found)
+        return self._done or self.complete
+
+    @property
+    def complete(self) -> bool:
+        """As `Reply`."""
+        return self._reason is not None or bool(self._stops.found)
 
     def take(self, data: bytes) -> None:
         """As `Reply`."""
