@@ -33,7 +33,8 @@ SERVICE_CONFIG: dict[str, Any] = {
     ],
     "retryThrottling": {"maxTokens": 100, "tokenRatio": 0.1},
 }
-"""gRPC retries a stream only before its first message, and no longer when many calls fail."""
+"""gRPC retries a stream only before its first message, not after a handler's own error (`interceptors`), and no longer
+when many calls fail."""
 
 
 def open_channel(target: str, *, telemetry: Telemetry | None = None) -> grpc.aio.Channel:

@@ -62,8 +62,6 @@ class SobanError(Exception):
     code: grpc.StatusCode = grpc.StatusCode.UNKNOWN
     reason: str = ""
     domain: str = DOMAIN
-    resend: bool = True
-    """Whether gRPC itself may send the call again where the caller's channel retries its code."""
 
     def __init__(
         self,
@@ -210,14 +208,12 @@ class EngineLost(Unavailable):
     """The request may be what killed the engine: only its sender, who knows it, should try it again."""
 
     reason = "ENGINE_LOST"
-    resend = False
 
 
 class EngineFailed(Unavailable):
     """The engine lives; it failed over this request, which only its sender, as for EngineLost, should try again."""
 
     reason = "ENGINE_FAILED"
-    resend = False
 
 
 class NotReady(Unavailable):

@@ -37,7 +37,8 @@ _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 _Behavior = Callable[[Any, _Context], Any]
 _LATE_SECONDS = 5.0
-# A negative time tells gRPC's clients not to retry (proposal A6, "Server pushback").
+# A negative time tells gRPC's clients not to retry (proposal A6, "Server pushback"). A handler may have waited for
+# engines or worked on them, unseen by its caller, and its own calls have been tried again already.
 _NO_RETRY = ("grpc-retry-pushback-ms", "-1")
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _OWN_CALLS = ("/grpc.health.", "/grpc.reflection.", "/grpc.channelz.")
@@ -95,14 +96,14 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 class _Guard:
     """Around one call: starts its record and clock, turns what it raises into a status."""
 
-    __slots__ = ("_context", "_expired", "_owner", "_record", "_task", "_timer")
+    __slots__ = ("_admitted", "_context", "_expired", "_owner", "_record", "_task", "_timer")
 
     def __init__(self, owner: CallInterceptor, method: str, context: _Context) -> None:
         remaining = context.time_remaining()
         limit = owner.longest if remaining is None else min(remaining, owner.longest)
         record = owner.recorder.begin(method, as_metadata(context.invocation_metadata()), limit)
         self._owner, self._context, self._record = owner, context, record
-        self._expired = False
+        self._admitted = self._expired = False
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - gRPC runs every call in a task
         self._task = task
@@ -120,6 +121,7 @@ class _Guard:
             raise NotReady("the server is still loading")
         if isinstance(request, InvalidMessage):
             raise request
+        self._admitted = True
 
     async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._timer.cancel()
@@ -151,10 +153,11 @@ class _Guard:
         """The status waits behind messages that nobody reads, at the longest as long as the call might have taken."""
         self._record.end(error.code, error.reason)
         status = error.to_status()
+        final = self._admitted and error.code is grpc.StatusCode.UNAVAILABLE
         trailers = (
             (DETAILS_KEY, status.SerializeToString()),
             (REQUEST_ID, self._record.call.request_id),
-            *(() if error.resend else (_NO_RETRY,)),
+            *((_NO_RETRY,) if final else ()),
         )
         limit = max(_LATE_SECONDS, self._record.call.remaining() or 0.0)
         try:

@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from soban.runtime.context import Call, call_of
-from soban.runtime.errors import EngineLost, InvalidField, NoReplica
+from soban.runtime.errors import EngineLost, InvalidField, NoReplica, NotReady
 from soban.runtime.server import RunningServer
 from soban.runtime.telemetry import Telemetry
 
@@ -125,6 +125,8 @@ class Echo:
             raise EngineLost("the engine ended", retry_after=2.5)
         if command == "away":
             raise NoReplica("no engine is ready", retry_after=2.5)
+        if command == "loads behind":
+            raise NotReady("the server behind this one is still loading")
         if command == "bug":
             raise KeyError("주민번호 900101-1234567")
         if command == "abort":

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import grpc
 import pytest
 
 from soban.runtime.channels import open_channel
-from soban.runtime.errors import from_rpc_error
 from soban.runtime.server import RunningServer, running
 from soban.runtime.settings import ServerSettings
 from soban.runtime.telemetry import Telemetry
@@ -83,20 +83,31 @@ async def test_calls_are_spread_over_replicas(settings: ServerSettings) -> None:
         assert (len(one.calls) - before[0], len(two.calls) - before[1]) == (5, 5)
 
 
-async def test_a_call_is_tried_again_when_the_service_is_unavailable(client: Client, echo: Echo) -> None:
-    """Three attempts, since nothing had been answered yet."""
-    await client.fail("UnaryStream", "away")
-    assert len(echo.calls) == 3
-
-
-@pytest.mark.parametrize("method", ["UnaryUnary", "UnaryStream"])
-async def test_a_call_that_may_have_killed_its_engine_is_not_tried_again(
-    client: Client, echo: Echo, method: str
+@pytest.mark.parametrize("method", ARITIES)
+async def test_a_call_is_tried_again_while_the_server_loads(
+    echo: Echo, settings: ServerSettings, recorded: Recorded, method: str
 ) -> None:
-    """Also on its way through a second server, which raises what it got."""
-    error = await client.fail(method, "lost")
+    """Three attempts, none of which reached a handler."""
+    server = RunningServer(echo, settings, recorded.telemetry)
+    await server.bind()
+    try:
+        async with open_channel(server.target) as channel:
+            error = await Client(channel).fail(method, "ok")
+        assert error.code() is grpc.StatusCode.UNAVAILABLE
+        assert [(point["error.type"], count) for point, count in recorded.points()] == [("NOT_READY", 3)]
+        assert not echo.calls
+    finally:
+        await server.close()
+
+
+@pytest.mark.parametrize("method", ARITIES)
+@pytest.mark.parametrize("command", ["away", "lost", "loads behind"])
+async def test_a_call_that_a_handler_worked_on_is_not_tried_again(
+    client: Client, echo: Echo, method: str, command: str
+) -> None:
+    """It may have waited, been paid for or killed its engine, and whom it called in turn was tried three times."""
+    await client.fail(method, command)
     assert len(echo.calls) == 1
-    assert not from_rpc_error(error).resend
 
 
 async def test_a_stream_that_began_is_not_tried_again(client: Client, echo: Echo) -> None:

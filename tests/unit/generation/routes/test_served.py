@@ -7,16 +7,20 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
+import pytest
 
 import soban.v1 as pb
 from soban.generation.component import Generation
 from soban.generation.settings import GenerationSettings
+from soban.runtime.channels import open_channel
 from soban.runtime.config import make_config
+from soban.runtime.errors import from_rpc_error
 from soban.runtime.server import running
 from soban.runtime.telemetry import Telemetry
 from unit.generation import recorded
 from unit.generation.conftest import Service, user
 from unit.generation.fake_llama import FakeLlama, streaming
+from unit.runtime.echo import Recorded
 
 REFUSAL = streaming(recorded.chat("죄송하지만 ", "답변할 수 없습니다."))
 ANSWER = streaming(recorded.chat("보증금은 ", "돌려받을 수 있습니다."))
@@ -34,7 +38,8 @@ NAMES: dict[str, Any] = {
 
 
 @contextlib.asynccontextmanager
-async def served(small: FakeLlama, large: FakeLlama) -> AsyncIterator[Service]:
+async def served(small: FakeLlama, large: FakeLlama, telemetry: Telemetry | None = None) -> AsyncIterator[Service]:
+    """Asked through such a channel as the gateway's."""
     settings = GenerationSettings(port=0, longest_stream_seconds=30)
     async with small.running() as one, large.running() as two:
         models = {
@@ -43,8 +48,8 @@ async def served(small: FakeLlama, large: FakeLlama) -> AsyncIterator[Service]:
         }
         component = Generation(make_config({"models": models, **NAMES}), settings, Telemetry.noop())
         async with (
-            running(component, settings, Telemetry.noop(), grace=0.0) as server,
-            grpc.aio.insecure_channel(server.target) as channel,
+            running(component, settings, telemetry, grace=0.0) as server,
+            open_channel(server.target) as channel,
         ):
             small.requests.clear()
             large.requests.clear()
@@ -93,6 +98,29 @@ async def test_an_escalation_is_told_in_the_summary() -> None:
     ]
     assert "".join(event.delta.text for event in events) == whole.choices[0].text
     assert events[0].start.model == "law"
+
+
+async def test_a_cascade_whose_last_model_is_down_asks_the_first_one_once() -> None:
+    """The gateway's channel sends nothing again: what the first one wrote would be neither seen nor paid for."""
+    small, large = FakeLlama(), FakeLlama()
+    large.healthy = False
+    async with served(small, large) as service:
+        small.scripts = [REFUSAL]
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await service.stream(ask("ko"))
+    assert from_rpc_error(caught.value).reason == "NO_REPLICA"
+    assert len(small.requests) == 1
+
+
+async def test_a_request_that_was_held_is_not_sent_again() -> None:
+    """It has waited as long as the model allows."""
+    small, large, recorder = FakeLlama(), FakeLlama(), Recorded()
+    small.healthy = False
+    async with served(small, large, recorder.telemetry) as service:
+        with pytest.raises(grpc.aio.AioRpcError):
+            await generate(service, "small")
+    [(attributes, count)] = recorder.points()
+    assert (attributes["error.type"], count) == ("NO_REPLICA", 1)
 
 
 async def test_two_samples_of_one_model_are_two_requests() -> None:
