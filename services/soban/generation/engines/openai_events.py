@@ -8,7 +8,7 @@ An event of a chat looks like this, one of a text completion has `text` in place
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import soban.v1 as pb
@@ -16,6 +16,7 @@ from soban.generation.engine import Finished, Piece, Usage
 from soban.generation.engines.openai_errors import ErrorOf, error_of, refusal_in
 from soban.generation.engines.stops import StopMatcher
 from soban.generation.engines.text import WholeText
+from soban.generation.engines.waiting import WaitingTokens
 from soban.runtime.errors import EngineFailed, EngineLost
 
 _DONE = b"[DONE]"
@@ -50,6 +51,7 @@ class Answer:
         self._thought = WholeText()
         self._stops = StopMatcher(request.options.stop)
         self._top_logprobs = request.options.top_logprobs
+        self._waiting = WaitingTokens()
         self._piece = Piece()
         self._usage = Usage()
         self._reason: pb.FinishReason.ValueType | None = None
@@ -81,7 +83,7 @@ class Answer:
     def piece(self) -> Piece | None:
         """What came since the last call; None if there is nothing to show yet."""
         piece = self._piece
-        if not (piece.text or piece.reasoning or piece.tool_calls or piece.logprobs):
+        if not (piece.text or piece.reasoning or piece.tool_calls or (piece.logprobs and self.complete)):
             return None
         self._piece = Piece()
         if not self._shown:
@@ -93,6 +95,7 @@ class Answer:
         """As `piece`, once the answer is complete: with what was held back."""
         self._piece.reasoning += self._thought.flush()
         self._piece.text += self._stops.push(self._text.flush()) + self._stops.flush()
+        self._waiting.settle_all(self._piece)
         return self.piece()
 
     def finished(self) -> Finished:
@@ -125,7 +128,6 @@ class Answer:
         told = self._logprobs(logprobs) if logprobs else None
         tokens = self._count(event, len(told) if told else 1 if text or thought or calls else 0)
         piece = self._piece
-        piece.tokens += tokens
         if text:
             piece.text += self._stops.push(self._text.push(text))
         if thought:
@@ -134,10 +136,28 @@ class Answer:
         if calls:
             self._called = True
             piece.tool_calls += [_tool_call(call) for call in calls]
-        if told:
-            piece.logprobs += told
+        if (text or thought) and not (
+            self._waiting.events or self._text.held or self._stops.held or self._thought.held
+        ):
+            piece.tokens += tokens
+            if told:
+                piece.logprobs += told
+        else:
+            self._wait(text, thought, tokens, told or ())
         if choice.get("finish_reason"):
             self._end(choice["finish_reason"])
+
+    def _wait(self, text: str | None, thought: str | None, tokens: int, logprobs: Sequence[pb.TokenLogprob]) -> None:
+        """What an event brought is counted once its text leaves; that of a call has left."""
+        if text:
+            # Thoughts are over.
+            self._piece.reasoning += self._thought.flush()
+        self._waiting.add(len(text or thought or ""), tokens, logprobs)
+        if self._piece.tool_calls:
+            self._waiting.settle_all(self._piece)
+        else:
+            held = len(self._text.held) + len(self._stops.held) + len(self._thought.held)
+            self._waiting.settle(self._piece, held)
 
     def _end(self, reason: str) -> None:
         if reason in _BROKEN_OFF:

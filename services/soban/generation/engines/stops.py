@@ -18,7 +18,8 @@ class StopMatcher:
 
     def __init__(self, stops: Sequence[str]) -> None:
         self._stops = tuple(stop for stop in stops if stop)
-        self._held = ""
+        self.held = ""
+        """What is held back now."""
         self.found = ""
 
     def push(self, text: str) -> str:
@@ -27,19 +28,19 @@ class StopMatcher:
             return text
         if self.found:
             return ""
-        text = self._held + text
+        text = self.held + text
         first = min(((text.find(stop) + len(stop), -len(stop)) for stop in self._stops if stop in text), default=None)
         if first is not None:
             end, length = first[0], -first[1]
-            self._held, self.found = "", text[end - length : end]
+            self.held, self.found = "", text[end - length : end]
             return text[: end - length]
         begin = len(text) - max((_begun(stop, text) for stop in self._stops), default=0)
-        self._held = text[begin:]
+        self.held = text[begin:]
         return text[:begin]
 
     def flush(self) -> str:
         """What was held back, when no more will come."""
-        held, self._held = self._held, ""
+        held, self.held = self.held, ""
         return held
 
 

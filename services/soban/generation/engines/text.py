@@ -28,24 +28,25 @@ class WholeText:
     """
 
     def __init__(self) -> None:
-        self._held = ""
+        self.held = ""
+        """What is held back now."""
 
     def push(self, piece: str) -> str:
         """What can be shown now."""
-        if not self._held and (piece.isascii() or _NEEDS_CARE.search(piece) is None):
+        if not self.held and (piece.isascii() or _NEEDS_CARE.search(piece) is None):
             return piece
-        return self._settle(self._held + piece)
+        return self._settle(self.held + piece)
 
     def flush(self) -> str:
         """What was held back, when no more will come."""
-        held, self._held = self._held, ""
+        held, self.held = self.held, ""
         return _mended(held)
 
     def _settle(self, text: str) -> str:
         half = text[-1] if "\ud800" <= text[-1] <= "\udbff" else ""
         whole = _mended(text.removesuffix(half))
         begin = len(whole) if half else _open_syllable(whole)
-        self._held = whole[begin:] + half
+        self.held = whole[begin:] + half
         return whole[:begin]
 
 

@@ -20,6 +20,7 @@ from soban.generation.engines.stops import StopMatcher
 from soban.generation.engines.text import WholeText
 from soban.generation.engines.tgi_errors import error_of
 from soban.generation.engines.token_text import TokenText, TokenVocabulary
+from soban.generation.engines.waiting import WaitingTokens
 from soban.runtime.errors import EngineFailed, EngineLost, NotBuilt
 
 _DONE = b"[DONE]"
@@ -87,6 +88,7 @@ class NativeAnswer:
         self._stops = StopMatcher(request.options.stop)
         self._logprobs = request.options.logprobs
         self._top_logprobs = request.options.top_logprobs
+        self._waiting = WaitingTokens()
         self._piece = Piece(input_tokens=input_tokens)
         self._usage = Usage(input_tokens=input_tokens or 0)
         self._reason: pb.FinishReason.ValueType | None = None
@@ -120,7 +122,7 @@ class NativeAnswer:
     def piece(self) -> Piece | None:
         """As `Reply`."""
         piece = self._piece
-        if not (piece.text or piece.logprobs):
+        if not (piece.text or (piece.logprobs and self.complete)):
             return None
         self._piece = Piece()
         return piece
@@ -128,6 +130,7 @@ class NativeAnswer:
     def rest(self) -> Piece | None:
         """As `Reply`."""
         self._piece.text += self._stops.push(self._whole.flush()) + self._stops.flush()
+        self._waiting.settle_all(self._piece)
         return self.piece()
 
     def finished(self) -> Finished:
@@ -143,12 +146,19 @@ class NativeAnswer:
             raise error_of(refusal_in(event), self._request)
         token = event["token"]
         self._usage.output_tokens += 1
-        self._piece.tokens += 1
-        special = bool(token.get("special"))
+        special, text, logprobs = bool(token.get("special")), "", []
         if not special:
-            self._piece.text += self._stops.push(self._whole.push(self._words.text(token)))
+            text = self._words.text(token)
+            self._piece.text += self._stops.push(self._whole.push(text))
             if self._logprobs:
-                self._piece.logprobs.append(self._logprob(token, event.get("top_tokens") or ()))
+                logprobs = [self._logprob(token, event.get("top_tokens") or ())]
+        held = len(self._whole.held) + len(self._stops.held)
+        if held or not text or self._waiting.events:
+            self._waiting.add(len(text), 1, logprobs)
+            self._waiting.settle(self._piece, held)
+        else:
+            self._piece.tokens += 1
+            self._piece.logprobs += logprobs
         if event.get("generated_text") is not None or event.get("details"):
             self._end(event.get("details") or {}, special=special)
 
