@@ -10,6 +10,7 @@ from soban.gateway.callers import Callers
 from soban.gateway.pseudonyms import Pseudonyms
 from soban.gateway.stopwatch import Stopwatch
 from soban.runtime.context import Call
+from soban.runtime.plain_names import is_plain
 
 _logger = logging.getLogger("soban.usage")
 
@@ -17,8 +18,8 @@ _logger = logging.getLogger("soban.usage")
 class Accounts:
     """Writes one line a chat: who asked, with which labels, how much it was and what it cost.
 
-    `user` is written as its pseudonym. Of the labels only those whose keys are in `labels` are written, and the
-    tenant's.
+    `user` is written as its pseudonym, and so is a tenant that does not look like a name. Of the labels only those
+    whose keys are in `labels` are written.
     """
 
     def __init__(self, labels: Collection[str], callers: Callers, pseudonyms: Pseudonyms) -> None:
@@ -33,7 +34,7 @@ class Accounts:
             "request_id": call.request_id,
             "model": watch.model or None,
             "requested_model": watch.asked_model if watch.asked_model != watch.model else None,
-            "tenant": self._callers.tenant(chat) or None,
+            "tenant": self._tenant(chat) or None,
             "user": self._pseudonyms.of(chat.user) or None,
             "labels": {key: value for key, value in chat.labels.items() if key in self._labels} or None,
             "input_tokens": told.usage.input_tokens,
@@ -44,6 +45,10 @@ class Accounts:
             "reason": error or None,
         }
         _logger.info("chat", extra=fields)
+
+    def _tenant(self, chat: pb.ChatRequest) -> str:
+        tenant = self._callers.tenant(chat)
+        return tenant if is_plain(tenant) else self._pseudonyms.of(tenant)
 
 
 def _cost(told: pb.GenerationSummary) -> dict[str, float | None]:

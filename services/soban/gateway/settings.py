@@ -55,5 +55,6 @@ class GatewaySettings(ServerSettings):
     log_labels: tuple[str, ...] = ()
     """Keys of the labels that the log line of a chat shows; others stay out of the log."""
     log_user_salt: str = ""
-    """Key under which that line hashes `user`, and a request without a session finds its user's caches; empty means a
-    random one, new with each start of a process. Several gateways need the same."""
+    """Key under which that line hashes `user` and a tenant that does not look like a name, and a request without a
+    session finds its user's caches; empty means a random one, new with each start of a process. Several gateways need
+    the same."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
+
+from soban.runtime.plain_names import is_plain
 
 DEFAULT, OTHER = "default", "other"
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 # So often a tenant has to come before it has a name of its own, and so many that have not are counted.
 _OFTEN = 10
 _MOST_COUNTED = 1_000
@@ -32,7 +32,7 @@ class TenantNames:
             return DEFAULT
         if tenant in self._named or tenant in self._earned:
             return tenant
-        if len(self._earned) < self._most and _NAME.fullmatch(tenant):
+        if len(self._earned) < self._most and is_plain(tenant):
             self._count(tenant)
         return tenant if tenant in self._earned else OTHER
 

@@ -217,6 +217,27 @@ async def test_the_line_for_accounting_has_cost_tenant_and_the_model_that_answer
     assert "krw_micros" not in lost
 
 
+async def test_a_tenant_that_is_no_name_is_told_apart_and_not_read(caplog: pytest.LogCaptureFixture) -> None:
+    """Clients may put anything into the label: a sentence, a person, a number to call."""
+    caplog.set_level(logging.DEBUG)
+    texts = (
+        "상담은 김소반 과장에게 부탁해요",
+        "비밀팀 010-1111-2222",
+        "010-1111-2222",
+        "010-1111-2222",
+        "kim@soban.kr",
+    )
+    async with running_stack(tenant_label="team") as stack:
+        for text in texts:
+            await stack.stream(say("안녕", labels={"team": text}))
+    told = [vars(record)["tenant"] for record in caplog.records if record.name == "soban.usage"]
+    assert [len(tenant) for tenant in told] == [16] * len(texts)
+    assert told[2] == told[3]
+    assert len(set(told)) == len(set(texts))
+    everything = str([vars(record) for record in caplog.records])
+    assert not any(text in everything for text in ("김소반", "1111", "kim@"))
+
+
 async def test_an_answer_without_text_has_no_time_of_its_first_text(watched: Watched) -> None:
     watched.stack.generation.script = playing([start(), finish(), summary()])
     events = await watched.stack.stream(say("안녕"))

@@ -150,7 +150,7 @@ def test_no_more_tenants_than_allowed_have_names() -> None:
 
 def test_text_of_users_is_no_name() -> None:
     names = TenantNames(10)
-    for text in ("제 번호는 010-1234-5678", "a b", "x" * 65, "-rf", 'a"b', "a\nb"):
+    for text in ("제 번호는 010-1234-5678", "010-1234-5678", "a b", "x" * 65, "-rf", 'a"b', "a\nb"):
         assert {names.name(text) for _ in range(20)} == {"other"}
 
 
