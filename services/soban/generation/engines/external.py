@@ -171,6 +171,8 @@ class External:
         request, path = asked.request, dialect.path(asked.request)
 
         def refused(answered: Answered) -> SobanError:
+            if answered.status == 401:
+                self._standing.doubt()
             refusal = refusal_with_limits(answered)
             learned = understood(dialect, refusal)
             if learned is not dialect:

@@ -1,7 +1,8 @@
 """What APIs like OpenAI's answer when they do not answer, as errors of the contract.
 
-Three things are the operator's own and no caller reads of them: a key that is refused, an account without credit, a
-model that the account has not. Others are limits of a rate, which pass, or are about the request.
+A key that is refused and an account without credit are the operator's own, and no caller reads of them. Others are
+limits of a rate, which pass, or are about the request: so are 401 and 403 where nothing in them names the account, as a
+firewall or a filter answers to one text and not to the next.
 
 Codes are those of platform.openai.com/docs/guides/error-codes and of Azure OpenAI's content filter.
 """
@@ -24,6 +25,10 @@ _TOO_LONG = "context_length_exceeded"
 # exceed the configured limit of 272000 tokens."
 _ROOM = re.compile(r"(?:length is|limit of) (\d+)")
 _ASKED = re.compile(r"(?:resulted in|requested) (\d+)")
+_NO_MODEL = "model_not_found"
+# As in: invalid_api_key, authentication_error, permission_denied, billing_not_active, insufficient_quota,
+# mismatched_organization, unsupported_country_region_territory; Azure's code for a wrong key is "401".
+_ACCOUNT = re.compile(r"key|auth|permission|billing|quota|account|organi[sz]ation|country|^401$")
 _LONGEST_RETRY = 60.0
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
@@ -46,6 +51,8 @@ def error_of(refusal: Refusal, request: pb.GenerateRequest) -> SobanError:
     if refusal.status == 429 and "too large" in refusal.words:
         # It asks for more tokens than a minute has: waiting does not help.
         return TextTooLong("the request has more tokens than the API takes in a minute", field=text_field(request))
+    if refusal.status in (401, 403) and not _ACCOUNT.search(refusal.kind.lower()):
+        return _forbidden(refusal, request)
     found = openai_errors.error_of(refusal, request)
     if isinstance(found, EngineFailed) and refusal.status == 404:
         return EngineFailed("the API has no such path: its address ends with the base path, such as /v1")
@@ -65,6 +72,14 @@ def before_the_answer(refusal: Refusal, request: pb.GenerateRequest) -> SobanErr
 def was_filtered(err: SobanError) -> bool:
     """Whether it is no error but an answer without text."""
     return err.metadata.get("engine_error") == _FILTERED
+
+
+def _forbidden(refusal: Refusal, request: pb.GenerateRequest) -> SobanError:
+    """Without its words: they may be a firewall's page, or hold a part of the key."""
+    if _NO_MODEL in refusal.kind:
+        return EngineFailed("the account at the API has no model of the configured name (engineModel)")
+    told = f"the API, or what stands before it, refuses the request ({refusal.status})"
+    return InvalidField(told, field=text_field(request))
 
 
 def _field_of(refusal: Refusal, guessed: str | None) -> str | None:

@@ -53,6 +53,10 @@ class Standing:
             _logger.error("external API refuses this account", extra={"engine_model": self._model, "error": str(err)})
         self._refused_until = self._clock() + _REFUSED_SECONDS
 
+    def doubt(self) -> None:
+        """It has refused one request, for a reason that may or may not be its key: the list of models will tell."""
+        self._next_look = float("-inf")
+
     def answered(self) -> None:
         """It has taken a request: a look would tell no more."""
         self._up = True

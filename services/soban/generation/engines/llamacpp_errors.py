@@ -24,7 +24,7 @@ def error_of(refusal: Refusal, request: pb.GenerateRequest) -> SobanError:
     if refusal.kind == "not_supported_error":
         return NotBuilt("the engine cannot do this with its model", metadata={"engine_error": refusal.kind})
     # With one KV cache for all sequences, the ones that no longer fit end like this.
-    if "context size has been exceeded" in words:
+    if refusal.status >= 500 and "context size has been exceeded" in words:
         return EngineOverloaded("the engine's memory for contexts is full")
     # A model without its projector (`--mmproj`) says so with status 500.
     if "image input is not supported" in words:

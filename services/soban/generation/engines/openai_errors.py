@@ -102,9 +102,10 @@ def error_of(refusal: Refusal, request: pb.GenerateRequest) -> SobanError:
     room = _ROOM.search(words)
     if room is not None and status not in _NOT_ABOUT_ROOM:
         return overflow(request, _PROMPT.search(words), room)
-    if status == 402 or any(kind in words for kind in _NO_CREDIT):
+    if status == 402 or any(kind in refusal.kind for kind in _NO_CREDIT):
         return Internal("the account at the engine has no credit left")
-    if status in (429, 529) or _OVERLOADED.search(words):
+    # The message of a 400 may quote the request, which is no word on the engine.
+    if status in (429, 529) or _OVERLOADED.search(refusal.kind.lower() if status == 400 else words):
         return EngineOverloaded("the engine is overloaded", retry_after=refusal.retry_after)
     if 400 <= status < 500:
         return _refused(refusal, request)

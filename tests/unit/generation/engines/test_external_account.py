@@ -18,7 +18,7 @@ from soban.generation.engine import Description, Reading
 from soban.generation.engines.external import External
 from soban.generation.engines.keys import key_of
 from soban.runtime.config import ConfigError, validate
-from soban.runtime.errors import EngineFailed, Internal, NoReplica, SobanError
+from soban.runtime.errors import EngineFailed, Internal, InvalidField, NoReplica, SobanError
 from soban.runtime.model_settings import ModelConfig
 from unit.generation.engines.answers import adapter, events_of
 from unit.generation.engines.fakes import external as fake
@@ -53,7 +53,7 @@ async def external(
         yield one
 
 
-@pytest.mark.parametrize(("status", "body"), [(401, fake.WRONG_KEY), (403, fake.FORBIDDEN), (429, fake.NO_QUOTA)])
+@pytest.mark.parametrize(("status", "body"), [(401, fake.WRONG_KEY), (403, fake.NO_PERMISSION), (429, fake.NO_QUOTA)])
 async def test_what_is_wrong_with_the_account_is_hidden_from_callers_and_told_to_the_operator(
     status: int, body: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -150,6 +150,33 @@ async def test_an_account_that_is_refused_is_left_alone_for_a_while() -> None:
         assert await engine.healthy()
         await events_of(engine)
         assert await engine.healthy()
+
+
+@pytest.mark.parametrize("body", [fake.HTML, fake.error("Your input was flagged", "moderation", "flagged")])
+async def test_a_firewall_that_refuses_one_prompt_takes_the_api_from_nobody(
+    body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its sender is told, and in no log is what the page says."""
+    server = fake.fake_external(refusal(403, body), stream(fake.chat("네")))
+    async with external(server) as engine:
+        assert await engine.healthy()
+        with pytest.raises(InvalidField):
+            await events_of(engine)
+        assert await engine.healthy()
+        await events_of(engine)
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+async def test_a_401_that_names_nothing_has_the_list_of_models_looked_at() -> None:
+    """It tells at once whether the key is good; servers say `Unauthorized` and no more."""
+    server = fake.fake_external(refusal(401, b'{"error":"Unauthorized"}'))
+    async with external(server) as engine:
+        assert await engine.healthy()
+        server.pages["/v1/models"] = fake.page(b'{"error":"Unauthorized"}', 401)
+        assert await engine.healthy()
+        with pytest.raises(InvalidField):
+            await events_of(engine)
+        assert not await engine.healthy()
 
 
 async def test_it_describes_the_model_as_far_as_the_api_shows_it() -> None:

@@ -41,6 +41,13 @@ FORMS = [
 ]
 
 
+@pytest.mark.parametrize("word", ["overloaded", "insufficient_quota", "rate limit", "billing_not_active"])
+def test_what_a_refusal_quotes_says_nothing_of_the_engine(word: str) -> None:
+    """Else one prompt could have a replica left alone."""
+    body = json.dumps({"error": {"message": f"cannot parse: {word} 뜻이 뭐예요?", "type": "BadRequestError"}})
+    assert type(error_of(refusal_of(Answered(400, body.encode(), {})), pb.GenerateRequest(prompt=word))) is InvalidField
+
+
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(
     ("text", "status", "kind"),

@@ -155,6 +155,9 @@ WRONG_KEY = error(
     "invalid_api_key",
 )
 FORBIDDEN = error(f"Project does not have access to model {MODEL}", "invalid_request_error", "model_not_found")
+NO_PERMISSION = error(
+    "You have insufficient permissions for this operation.", "invalid_request_error", "permission_denied"
+)
 NO_MODEL = error(
     f"The model `{MODEL}` does not exist or you do not have access to it.", "invalid_request_error", "model_not_found"
 )
