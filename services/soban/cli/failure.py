@@ -20,7 +20,7 @@ _MENDS = {
     "TOKENIZER_NOT_FOUND": "see the models with: soban models",
     "CONTEXT_OVERFLOW": "shorten the text or lower --max-tokens",
     "TEXT_TOO_LONG": "split the text",
-    "NO_REPLICA": "see: soban health",
+    "NO_REPLICA": "see: soban models; generation's log says why",
     "NOT_READY": "wait until it has loaded; see: soban health",
     "SERVICE_UNREACHABLE": "see: soban health",
     "ENGINE_LOST": "send it again; the engine is being restarted",

@@ -30,7 +30,7 @@ class Admission:
     most `hold_seconds` each.
 
     A request that needs several sequences gets them together, and nobody behind it of its class or a lower one goes
-    before it. `why_not` tells why no replica is ready, as a sentence. `chance` (0 to 1) spreads times to come again.
+    before it. `why_not` tells clients why no replica is ready. `chance` (0 to 1) spreads times to come again.
     """
 
     def __init__(

@@ -11,6 +11,7 @@ from typing import Any
 
 from soban.generation.discovery.source import Found, Source
 from soban.generation.engine import Description
+from soban.generation.obstacle import Obstacle, Trouble
 from soban.generation.replica import Replica
 
 _logger = logging.getLogger(__name__)
@@ -36,6 +37,8 @@ class Pool:
         self._starts: dict[Replica, asyncio.Task[None]] = {}
         self._calls: list[Callable[[], None]] = []
         self._told: tuple[object, ...] = ()
+        self._trouble: Trouble | None = None
+        """As the log was told last."""
         self._found = asyncio.Event()
         self._following: asyncio.Task[None] | None = None
         self._up = False
@@ -65,14 +68,17 @@ class Pool:
         return sum(replica.loading for replica in self._replicas.values())
 
     @property
+    def trouble(self) -> Trouble | None:
+        """Why none is ready, in a word for clients: that of the replica that is likely to be ready first."""
+        if self.ready():
+            return None
+        return min((trouble for trouble, _ in self._obstacles()), key=list(Trouble).index, default=Trouble.AWAY)
+
+    @property
     def why_not(self) -> str:
-        """Why none is ready, as a sentence; empty if one is."""
-        if any(replica.ready for replica in self._replicas.values()):
-            return ""
-        reasons = [replica.why_not for replica in self._replicas.values()]
-        more = f" and {len(reasons) - _MOST_REASONS} more" if len(reasons) > _MOST_REASONS else ""
-        known = "; ".join(reasons[:_MOST_REASONS]) + more or self._source.why_not or "none is known"
-        return f"no replica of {self._model} is ready: {known}"
+        """The same for clients as a sentence; empty if one is ready. Who operates them reads more in the log."""
+        trouble = self.trouble
+        return "" if trouble is None else f"no replica of {self._model} is ready ({trouble})"
 
     def on_change(self, call: Callable[[], None]) -> None:
         """`call` is called each time that members, ready replicas, loading ones or capacity are others."""
@@ -93,6 +99,7 @@ class Pool:
             await self.stop()
             raise
         self._up = True
+        self._log_trouble()
 
     async def stop(self) -> None:
         """Engines of our own have ended afterwards."""
@@ -164,9 +171,28 @@ class Pool:
         if not task.cancelled() and (err := task.exception()) is not None and self._up:
             _logger.error("replica not started", extra={"model": self._model}, exc_info=err)
 
+    def _reasons(self) -> str:
+        """With addresses and what to mend."""
+        reasons = [sentence for _, sentence in self._obstacles()]
+        more = f" and {len(reasons) - _MOST_REASONS} more" if len(reasons) > _MOST_REASONS else ""
+        return "; ".join(reasons[:_MOST_REASONS]) + more or self._source.why_not or "none is known"
+
+    def _obstacles(self) -> list[Obstacle]:
+        return [obstacle for replica in self._replicas.values() if (obstacle := replica.obstacle) is not None]
+
+    def _log_trouble(self) -> None:
+        """Once for each change, since requests do not tell their senders more than a word."""
+        stops = self._following is None or self._following.done()
+        trouble = self.trouble
+        if self._up and not stops and trouble is not self._trouble:
+            self._trouble = trouble
+            if trouble is not None:
+                _logger.warning("no replica is ready", extra={"model": self._model, "why": self._reasons()})
+
     def _changed(self) -> None:
         """Of a replica, or of their number. Who listens is told of what differs, not of everything that happens."""
         self._leaving = {replica for replica in self._leaving if replica.running}
+        self._log_trouble()
         ready = tuple(replica.id for replica in self._replicas.values() if replica.ready)
         now = (tuple(self._replicas), ready, self.loading, self.capacity)
         if now != self._told:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from soban.generation.breaker import Breaker, Circuit
 from soban.generation.engine import Description, Engine, Reading
 from soban.generation.host import Host
+from soban.generation.obstacle import Obstacle, Trouble
 from soban.generation.tending import Rounds, Tending
 from soban.generation.vetting import Vetted, Vetting
 
@@ -80,20 +81,21 @@ class Replica:
         return self.slots if self._breaker.circuit is Circuit.CLOSED else self.running + 1
 
     @property
-    def why_not(self) -> str:
-        """Empty when ready; else a sentence for people."""
+    def obstacle(self) -> Obstacle | None:
+        """Why it is not ready; None when it is."""
+        name = f"replica {self.id}"
         if self._left:
-            return f"replica {self.id} is leaving"
+            return Obstacle(Trouble.AWAY, f"{name} is leaving")
         if not self.host.ready:
-            return f"replica {self.id} {'is starting' if self.host.loading else 'does not answer'}"
+            return self._silent(name)
         if not self._tending.fit:
-            return self._tending.refusal or f"replica {self.id} is being warmed up"
+            return self._unfit(name)
         if (seconds := self._paused_until - time.monotonic()) > 0:
-            return f"replica {self.id} is overloaded and left alone for {seconds:.1f} s"
+            return Obstacle(Trouble.OVERLOADED, f"{name} is overloaded and left alone for {seconds:.1f} s")
         if not self._breaker.allows:
             again = f"is tried again in {self._breaker.wait:.1f} s" if self._breaker.wait else "is being tried again"
-            return f"replica {self.id} {again}, after {self._breaker.losses} lost requests"
-        return ""
+            return Obstacle(Trouble.FAILING, f"{name} {again}, after {self._breaker.losses} lost requests")
+        return None
 
     @property
     def description(self) -> Description | None:
@@ -171,6 +173,16 @@ class Replica:
         self._left = True
         await self._tending.stop()
         self._changed()
+
+    def _silent(self, name: str) -> Obstacle:
+        if self.host.loading:
+            return Obstacle(Trouble.STARTING, f"{name} is starting")
+        return Obstacle(Trouble.AWAY, f"{name} does not answer")
+
+    def _unfit(self, name: str) -> Obstacle:
+        if self._tending.refusal:
+            return Obstacle(Trouble.FAILING, self._tending.refusal)
+        return Obstacle(Trouble.STARTING, f"{name} is being warmed up")
 
     def _passed(self, vetted: Vetted) -> None:
         """Its engine has proved itself, and may be another process than the one that late losses tell of."""

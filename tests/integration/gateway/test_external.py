@@ -50,14 +50,15 @@ async def test_a_stream_stops_where_it_is_told_to(stack: Running) -> None:
     assert events[-2].finish.stop_sequence == stop
 
 
-async def test_a_model_that_the_api_has_not_never_answers(stack: Running) -> None:
-    """By its list of models, before anything is sent."""
+async def test_a_model_that_the_api_has_not_never_answers(stack: Running, caplog: pytest.LogCaptureFixture) -> None:
+    """By its list of models, before anything is sent. The log says more than clients may know."""
     async with external(stack, "gpt-5", hold_seconds=0.0) as service:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await service.generate(ask())
     error = from_rpc_error(caught.value)
     assert error.reason == "NO_REPLICA"
-    assert f"serves '{MODEL}', not 'gpt-5'" in error.message
+    assert error.message == "no replica of ko is ready (failing)"
+    assert f"serves '{MODEL}', not 'gpt-5'" in str([vars(record).get("why") for record in caplog.records])
 
 
 async def test_the_model_says_that_data_stays(stack: Running) -> None:

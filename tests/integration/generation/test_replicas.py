@@ -10,6 +10,7 @@ import time
 import psutil
 
 from integration.generation.engines import Service, ask, serving
+from soban.generation.obstacle import Trouble
 from soban.generation.replica import Replica
 from soban.generation.sizing import usable_cores
 
@@ -42,7 +43,7 @@ async def test_replicas_share_the_cores_and_one_that_dies_is_replaced() -> None:
         while first.ready:
             await asyncio.sleep(0.001)
         assert time.monotonic() - killed < 2.0
-        assert first.why_not == "replica ko-0 is starting"
+        assert first.obstacle == (Trouble.STARTING, "replica ko-0 is starting")
         assert first.reading is None
         answer = await service.generate(ask("안녕하세요", max_tokens=4))
         assert answer.choices[0].text
@@ -60,7 +61,7 @@ async def test_a_replica_that_falls_silent_gets_no_requests_and_comes_back() -> 
         os.kill(pid, signal.SIGSTOP)
         try:
             await until_ready(service, 1)
-            assert first.why_not == "replica ko-0 does not answer"
+            assert first.obstacle == (Trouble.AWAY, "replica ko-0 does not answer")
             assert (await service.generate(ask("안녕하세요", max_tokens=4))).choices[0].text
         finally:
             os.kill(pid, signal.SIGCONT)

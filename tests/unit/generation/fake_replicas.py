@@ -107,6 +107,11 @@ class FakeHost:
         self._call()
 
 
+def why_not(replica: Replica) -> str:
+    """What operators read of it; empty when it is ready."""
+    return replica.obstacle.sentence if replica.obstacle is not None else ""
+
+
 class Clock:
     """Stands until it is moved."""
 

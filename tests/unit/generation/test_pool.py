@@ -135,8 +135,8 @@ async def test_an_address_that_comes_back_is_a_new_replica() -> None:
         assert now.pool.capacity == 4
 
 
-async def test_without_a_ready_replica_it_says_why() -> None:
-    """Of three at most."""
+async def test_without_a_ready_replica_the_log_says_why(caplog: pytest.LogCaptureFixture) -> None:
+    """Of three at most, with addresses; clients read a word."""
     async with started(ONE, TWO, THREE, FOUR) as now:
         now.bench.hosts[ONE.name].tell(False)
         now.replica(TWO).pause(100.0)
@@ -145,19 +145,49 @@ async def test_without_a_ready_replica_it_says_why() -> None:
         now.bench.hosts[FOUR.name].tell(False)
         assert now.pool.capacity == 0
         assert now.seen == now.now
-        why = now.pool.why_not
-        assert why.startswith("no replica of ko is ready: replica http://engine-1:8000 does not answer; replica ")
+        [why] = whys(caplog)
+        assert why.startswith("replica http://engine-1:8000 does not answer; replica ")
         assert "engine-2:8000 is overloaded" in why
         assert "engine-3:8000 is tried again in 0.5 s" in why
         assert why.endswith(" and 1 more")
+        assert now.pool.why_not == "no replica of ko is ready (overloaded)"
 
 
-async def test_without_any_replica_the_source_says_why() -> None:
+async def test_without_any_replica_the_log_says_why(caplog: pytest.LogCaptureFixture) -> None:
     """Such as a role that is missing."""
     async with started() as now:
-        assert now.pool.why_not == "no replica of ko is ready: none is known"
+        assert now.pool.why_not == "no replica of ko is ready (away)"
+        now.source.tell(ONE)
+        await until(lambda: now.pool.why_not == "")
         now.source.why_not = "the Kubernetes API refuses"
-        assert now.pool.why_not == "no replica of ko is ready: the Kubernetes API refuses"
+        now.source.tell()
+        await until(lambda: now.pool.why_not == "no replica of ko is ready (away)")
+    assert [why for why in whys(caplog) if "replica" not in why] == ["none is known", "the Kubernetes API refuses"]
+
+
+async def test_why_no_replica_is_ready_is_logged_once_for_each_change(caplog: pytest.LogCaptureFixture) -> None:
+    """And not that a pool which stops has none."""
+    async with started(ONE) as now:
+        host, engine = now.bench.hosts[ONE.name], now.bench.engines[ONE.name]
+        for _ in range(3):
+            host.tell(False)
+        assert now.pool.why_not == "no replica of ko is ready (away)"
+        host.tell(False, loading=True)
+        assert now.pool.why_not == "no replica of ko is ready (starting)"
+        engine.description = replace(engine.description, models=(WRONG,))
+        host.tell(True)
+        await until(lambda: now.pool.why_not == "no replica of ko is ready (failing)")
+        engine.description = replace(engine.description, models=(MODEL,))
+        await until(lambda: now.pool.why_not == "")
+    assert whys(caplog) == [
+        "replica http://engine-1:8000 does not answer",
+        "replica http://engine-1:8000 is starting",
+        f"replica http://engine-1:8000 serves '{WRONG}', not '{MODEL}'; set models.ko.engineModel",
+    ]
+
+
+def whys(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [vars(record)["why"] for record in caplog.records if record.getMessage() == "no replica is ready"]
 
 
 async def test_a_wrong_model_is_never_ready() -> None:
@@ -367,7 +397,7 @@ class Story:
         assert ready <= {found.name for found in self.members if self.truths[found].may_be_ready}
         assert (pool.capacity == 0) == (not ready) == bool(pool.why_not)
         assert not ready or pool.capacity >= sum(replica.running for replica in pool.replicas)
-        assert all(bool(replica.why_not) != replica.ready for replica in pool.replicas)
+        assert all((replica.obstacle is None) == replica.ready for replica in pool.replicas)
         assert self.scene.seen == self.scene.now
 
 

@@ -16,7 +16,7 @@ from soban.generation.engine import Reading
 from soban.generation.replica import Replica
 from soban.generation.tending import Rounds
 from soban.runtime.errors import EngineLost, EngineOverloaded
-from unit.generation.fake_replicas import QUICK, Bench, Clock, FakeEngine, FakeHost, until
+from unit.generation.fake_replicas import QUICK, Bench, Clock, FakeEngine, FakeHost, until, why_not
 
 ENGINE = Found("http://engine:8000")
 WRONG = "LGAI-EXAONE/EXAONE-4.0-1.2B"
@@ -62,7 +62,7 @@ async def test_a_replica_is_ready_when_it_is_warm() -> None:
     """With the sequences that its engine has, no more than it is to run."""
     async with started() as now:
         assert now.replica.ready
-        assert now.replica.why_not == ""
+        assert why_not(now.replica) == ""
         assert (now.replica.slots, now.replica.room) == (4, 4)
         assert len(now.engine.asked) == 1
     async with started(FakeEngine(slots=None)) as now:
@@ -77,7 +77,7 @@ async def test_while_it_warms_up_it_is_loading() -> None:
     engine.gate.clear()
     async with started(engine, rounds=replace(QUICK, patience=0.01)) as now:
         assert (now.replica.ready, now.replica.loading) == (False, True)
-        assert now.replica.why_not == "replica http://engine:8000 is being warmed up"
+        assert why_not(now.replica) == "replica http://engine:8000 is being warmed up"
         engine.gate.set()
         await until(lambda: now.replica.ready)
         assert not now.replica.loading
@@ -88,7 +88,7 @@ async def test_a_first_request_that_hangs_makes_it_unfit() -> None:
     engine = FakeEngine()
     engine.gate.clear()
     async with started(engine, rounds=replace(QUICK, vet=0.01)) as now:
-        assert now.replica.why_not == "replica http://engine:8000 does not finish its first request"
+        assert why_not(now.replica) == "replica http://engine:8000 does not finish its first request"
         assert not now.replica.loading
         engine.gate.set()
         await until(lambda: now.replica.ready)
@@ -98,10 +98,10 @@ async def test_an_engine_that_is_away_does_not_hold_up_the_start() -> None:
     """It is vetted when it comes."""
     async with started(host=FakeHost(up=False)) as now:
         assert not now.replica.ready
-        assert now.replica.why_not == "replica http://engine:8000 does not answer"
+        assert why_not(now.replica) == "replica http://engine:8000 does not answer"
         now.host.tell(False, loading=True)
         assert now.replica.loading
-        assert now.replica.why_not == "replica http://engine:8000 is starting"
+        assert why_not(now.replica) == "replica http://engine:8000 is starting"
         now.host.tell(True)
         await until(lambda: now.replica.ready)
 
@@ -132,7 +132,7 @@ async def test_an_engine_that_comes_back_with_another_model_is_refused(caplog: p
         now.engine.description = replace(right, models=(WRONG,))
         now.host.tell(False)
         now.host.tell(True)
-        await until(lambda: WRONG in now.replica.why_not)
+        await until(lambda: WRONG in why_not(now.replica))
         assert not now.replica.ready
         await asyncio.sleep(0.02)
         now.engine.description = right
@@ -146,7 +146,7 @@ async def test_a_model_that_changes_behind_its_address_is_found_by_the_check() -
         right = now.engine.description
         now.engine.description = replace(right, models=(WRONG,))
         await until(lambda: not now.replica.ready)
-        assert "set models.ko.engineModel" in now.replica.why_not
+        assert "set models.ko.engineModel" in why_not(now.replica)
         now.engine.description = replace(right, slots=2)
         await until(lambda: now.replica.ready)
         assert now.replica.slots == 2
@@ -160,7 +160,7 @@ async def test_a_loss_makes_it_look_at_the_model_again() -> None:
         now.engine.description = replace(now.engine.description, models=(WRONG,))
         now.replica.lost()
         await until(lambda: not now.replica.ready)
-        assert WRONG in now.replica.why_not
+        assert WRONG in why_not(now.replica)
 
 
 async def test_what_happens_during_a_vetting_counts_more() -> None:
@@ -194,7 +194,7 @@ async def test_a_fault_of_ours_does_not_end_its_care(caplog: pytest.LogCaptureFi
     engine = FakeEngine()
     engine.fails = KeyError("a bug")
     async with started(engine) as now:
-        assert now.replica.why_not == "replica http://engine:8000 answers what is not understood"
+        assert why_not(now.replica) == "replica http://engine:8000 answers what is not understood"
         engine.fails = None
         await until(lambda: now.replica.reading is not None)
         engine.fails = KeyError("a bug")
@@ -211,7 +211,7 @@ async def test_a_pause_ends_by_itself() -> None:
         now.replica.pause(0.01)
         assert not now.replica.ready
         assert now.replica.room == 1
-        assert now.replica.why_not.startswith("replica http://engine:8000 is overloaded and left alone for 0.")
+        assert why_not(now.replica).startswith("replica http://engine:8000 is overloaded and left alone for 0.")
         changes = now.changes
         await until(lambda: now.replica.ready)
         assert now.changes > changes
@@ -222,7 +222,7 @@ async def test_an_engine_that_is_overloaded_at_its_first_request_is_paused() -> 
     engine = FakeEngine()
     engine.refuses = [EngineOverloaded("busy", retry_after=0.05)]
     async with started(engine) as now:
-        assert "overloaded" in now.replica.why_not
+        assert "overloaded" in why_not(now.replica)
         await until(lambda: now.replica.ready)
 
 
@@ -233,13 +233,13 @@ async def test_losses_open_its_circuit_and_make_its_host_look() -> None:
         now.lose()
         assert now.host.doubts == 3
         assert not now.replica.ready
-        assert now.replica.why_not == "replica http://engine:8000 is tried again in 0.5 s, after 3 lost requests"
+        assert why_not(now.replica) == "replica http://engine:8000 is tried again in 0.5 s, after 3 lost requests"
         now.clock.now = 0.5
         assert now.replica.ready
         assert now.replica.room == 2
         now.replica.begin(5.0)
         assert not now.replica.ready
-        assert now.replica.why_not == "replica http://engine:8000 is being tried again, after 3 lost requests"
+        assert why_not(now.replica) == "replica http://engine:8000 is being tried again, after 3 lost requests"
         now.replica.progress(1.0)
         assert now.replica.ready
         assert now.replica.room == 4

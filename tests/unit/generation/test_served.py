@@ -114,7 +114,7 @@ async def test_without_a_replica_there_is_no_waiting_beyond_what_is_allowed() ->
     """UNAVAILABLE, why, and when to come again; DEADLINE_EXCEEDED where that is sooner."""
     async with serving(hold_seconds=0.05) as model:
         model.fleet.hosts[0].ready = False
-        with pytest.raises(NoReplica, match="ko-0") as caught:
+        with pytest.raises(NoReplica, match="no replica of ko is ready") as caught:
             await model.run()
         assert caught.value.retry_after
     async with serving(hold_seconds=60) as model:

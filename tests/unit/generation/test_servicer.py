@@ -153,6 +153,7 @@ async def test_an_engine_that_is_away_is_unavailable(llama: FakeLlama, service: 
         error = await failure(running.stream(ask()))
         model = (await running.stub.GetModel(pb.GetModelRequest(name="ko"))).model
     assert (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, "NO_REPLICA")
+    assert error.message == "no replica of ko is ready (away)"
     assert error.retry_after > 0
     assert model.state == pb.Model.STATE_UNAVAILABLE
 
