@@ -103,6 +103,7 @@ class Stack:
         address = self._plan.address(name)
         return Supervisor(
             self._command(name, self._config_path),
+            hidden=() if name == "generation" else self._plan.config.key_variables,
             name=name,
             probe=lambda: _is_ready(address),
             on_exit=lambda code: self._ended(name, code),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from importlib.util import find_spec
 from random import Random
 
@@ -44,15 +44,24 @@ from soban.runtime.model_settings import ModelConfig
 
 
 class Assembly:
-    """For all models of a server, which share one pace of deltas and two HTTP sessions: `far` is for external APIs."""
+    """For all models of a server, which share one pace of deltas and two HTTP sessions: `far` is for external APIs.
+
+    `key_variables` are what engines of our own do not get of the environment.
+    """
 
     def __init__(
-        self, session: ClientSession, far: ClientSession, settings: GenerationSettings, spending: Spending
+        self,
+        session: ClientSession,
+        far: ClientSession,
+        settings: GenerationSettings,
+        spending: Spending,
+        key_variables: Collection[str] = (),
     ) -> None:
         self._session = session
         self._far = far
         self._settings = settings
         self._spending = spending
+        self._key_variables = key_variables
         self._pace = Pace(settings.delta_interval_ms / 1000, settings.deltas_per_second)
 
     async def served(self, name: str, config: ModelConfig) -> ServedModel:
@@ -108,7 +117,8 @@ class Assembly:
             adapters=[path for path in config.adapters.values() if path],
         )
         seconds = self._settings.engine_start_seconds, self._settings.engine_hang_seconds
-        hosts = [EmbeddedHost(name, plan, *seconds, index=index) for index in range(count)]
+        hidden = self._key_variables
+        hosts = [EmbeddedHost(name, plan, *seconds, index=index, hidden=hidden) for index in range(count)]
         by_name = {host.name: host for host in hosts}
         vetting = Vetting(name, None, config.adapters)
 

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from soban.generation.engines.http import Endpoint
 from soban.generation.host import Probe
@@ -34,15 +34,24 @@ class EmbeddedHost:
     """Number `index` of the llama.cpp servers for the model called `model`.
 
     `start_seconds` bounds the loading of its file; after `hang_seconds` without an answer to a probe it is killed.
+    `hidden` are variables of this process that it does not get.
     """
 
     def __init__(
-        self, model: str, plan: ServerPlan, start_seconds: float, hang_seconds: float, *, index: int = 0
+        self,
+        model: str,
+        plan: ServerPlan,
+        start_seconds: float,
+        hang_seconds: float,
+        *,
+        index: int = 0,
+        hidden: Collection[str] = (),
     ) -> None:
         self.name = f"{model}-{index}"
         self._model = model
         self._start_seconds = start_seconds
         self._hang_seconds = hang_seconds
+        self._hidden = hidden
         self._watching: asyncio.Task[None] | None = None
         self._key = secrets.token_urlsafe(24)
         self._argv = (sys.executable, "-m", "soban.generation.llama_server", plan.to_argument())
@@ -87,6 +96,7 @@ class EmbeddedHost:
         self._supervisor = Supervisor(
             self._argv,
             {KEY_VARIABLE: self._key},
+            hidden=self._hidden,
             name=f"engine-{self.name}",
             probe=lambda: self._probe(probe),
             on_state=self._entered,

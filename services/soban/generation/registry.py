@@ -64,7 +64,7 @@ class Registry:
         """Returns when every engine of our own is loaded and warm, and the others were looked for."""
         near, far = open_session(), open_session(far=True)
         self._sessions = [near, far]
-        assembly = Assembly(near, far, self._settings, self._spending)
+        assembly = Assembly(near, far, self._settings, self._spending, self._config.key_variables)
         try:
             async with asyncio.TaskGroup() as group:
                 for name, config in self._config.models.items():

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 _logger = logging.getLogger(__name__)
 
@@ -59,14 +59,24 @@ class Child:
     children from a thread that lives on (the main one): Linux ties PR_SET_PDEATHSIG to the thread.
     """
 
-    def __init__(self, argv: Sequence[str], env: Mapping[str, str] | None = None, sink: Sink | None = None) -> None:
-        """`env` is added to this process's own; `sink` gets each line of output, which is passed through without it."""
+    def __init__(
+        self,
+        argv: Sequence[str],
+        env: Mapping[str, str] | None = None,
+        sink: Sink | None = None,
+        hidden: Collection[str] = (),
+    ) -> None:
+        """`env` is added to this process's own environment, of which it does not get the variables that are `hidden`.
+
+        `sink` gets each line of output, which is passed through without it.
+        """
+        inherited = {name: value for name, value in os.environ.items() if name not in hidden}
         self._released = False
         read_end, self._write_end = os.pipe()
         try:
             self._process = subprocess.Popen(  # noqa: S603 - argv comes from our own code
                 list(argv),
-                env={**os.environ, **(env or {}), PARENT_FD: str(read_end)},
+                env={**inherited, **(env or {}), PARENT_FD: str(read_end)},
                 pass_fds=(read_end,),
                 start_new_session=True,
                 stdin=subprocess.DEVNULL,

@@ -50,6 +50,11 @@ class Config:
         return Names(self.models, self.profiles, self.routes)
 
     @property
+    def key_variables(self) -> frozenset[str]:
+        """Environment variables that hold keys of engines: generation's to read, and nobody else's to have."""
+        return frozenset(model.key_env for model in self.models.values() if model.key_env is not None)
+
+    @property
     def policies(self) -> Mapping[str, Any]:
         """Safety policies as written; safety checks them."""
         return self._file.policies

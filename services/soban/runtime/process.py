@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeVar
@@ -51,9 +51,9 @@ class Backoff:
 class Supervisor:
     """`start()`, then it restarts the child until `stop()`.
 
-    `argv` may be a function, asked before each start (a fresh port, say). `probe` is asked every 50 ms until it says
-    True. `on_exit` gets each return code, `on_state` each new state, both in the event loop. `sink` gets lines of
-    output, which are passed through without it. What any of them raises is logged and does not end the supervision.
+    `argv` may be a function, asked before each start (a fresh port, say). `env`, `hidden` and `sink` are a Child's.
+    `probe` is asked every 50 ms until it says True. `on_exit` gets each return code, `on_state` each new state, both in
+    the event loop. What any of them raises is logged and does not end the supervision.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class Supervisor:
         argv: Sequence[str] | Callable[[], Sequence[str]],
         env: Mapping[str, str] | None = None,
         *,
+        hidden: Collection[str] = (),
         name: str = "child",
         probe: Probe | None = None,
         on_exit: Callable[[int], None] | None = None,
@@ -70,6 +71,7 @@ class Supervisor:
     ) -> None:
         self._argv = argv
         self._env = env
+        self._hidden = hidden
         self._name = name
         self._probe = probe
         self._on_exit = on_exit
@@ -161,7 +163,7 @@ class Supervisor:
         self._child = None
         self._enter(State.STARTING)
         argv = self._argv() if callable(self._argv) else self._argv
-        self._child = Child(argv, self._env, self._sink)
+        self._child = Child(argv, self._env, self._sink, self._hidden)
 
     def _respawn(self) -> None:
         """Without a child it is BACKOFF again, with a longer pause."""

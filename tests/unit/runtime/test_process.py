@@ -112,6 +112,19 @@ async def test_what_a_child_left_in_its_group_ends_too() -> None:
     assert await gone(left)
 
 
+async def test_a_child_does_not_get_what_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless it is given explicitly."""
+    for name in ("API_KEY", "OTHER_KEY", "SHOWN"):
+        monkeypatch.setenv(name, "비밀")
+    child = Child(SLEEPER, {"OTHER_KEY": "제 것"}, hidden={"API_KEY", "OTHER_KEY"})
+    try:
+        environment = psutil.Process(child.pid).environ()
+    finally:
+        await child.stop(0.0)
+    assert environment.keys() & {"API_KEY", "OTHER_KEY", "SHOWN"} == {"OTHER_KEY", "SHOWN"}
+    assert environment["OTHER_KEY"] == "제 것"
+
+
 async def test_no_descriptor_stays_open_after_many_children() -> None:
     """A supervisor may restart for weeks."""
     before = psutil.Process().num_fds()
