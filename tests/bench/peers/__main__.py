@@ -23,8 +23,8 @@ from peers.measuring import Load, measure, warm
 from peers.report import print_bars, print_memory, print_mode
 from peers.systems import MODEL, Compared, running
 
-_TOKENS = 96
-_FEWEST, _MOST = 12, 64
+_TOKENS = 128
+_FEWEST, _MOST = 10, 64
 
 
 @dataclass(frozen=True)
