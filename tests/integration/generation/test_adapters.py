@@ -19,7 +19,7 @@ from soban.generation.engines.llamacpp import LlamaCpp
 from soban.generation.engines.pace import Pace
 from soban.generation.llama_server import ServerPlan
 from soban.generation.models import find_model
-from soban.runtime.errors import NoReplica
+from soban.runtime.errors import EngineFailed
 from soban.runtime.model_settings import ModelConfig
 
 
@@ -50,7 +50,7 @@ async def test_each_request_has_the_adapter_that_it_names(tmp_path: Path) -> Non
             assert len({plain, first, second}) == 3
             together = await asyncio.gather(said(engine, "b"), said(engine), said(engine, "a"))
             assert together == [second, plain, first]
-            with pytest.raises(NoReplica, match="not loaded this adapter"):
+            with pytest.raises(EngineFailed, match="not loaded this adapter"):
                 await said(engine, "c")
         finally:
             await host.stop()

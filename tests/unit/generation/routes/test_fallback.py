@@ -15,6 +15,7 @@ from soban.generation.target import Visit
 from soban.runtime.errors import (
     ContextOverflow,
     DeadlineExceeded,
+    EngineFailed,
     EngineLost,
     EngineOverloaded,
     Internal,
@@ -47,6 +48,7 @@ async def test_the_first_answers() -> None:
     [
         NoReplica("none is ready"),
         EngineLost("it died"),
+        EngineFailed("the engine failed with status 500"),
         QueueFull("full"),
         EngineOverloaded("busy"),
         ModelNotFound("no such model in the engine"),
