@@ -45,6 +45,12 @@ class Journal:
             self._err.write(f"{service:<12} | {line}\n")
             self._err.flush()
 
+    def place(self, service: str) -> str:
+        """Where a person finds all lines of a service, or what to give `soban up` so that there is such a place."""
+        if self._folder is not None:
+            return str(self._folder / f"{service}.log")
+        return "soban up --logs -" if self._err is None else f"'{service}' above"
+
     def last(self, service: str, lines: int = 5) -> list[str]:
         """The last lines of a service."""
         return list(self._last.get(service, ()))[-lines:]

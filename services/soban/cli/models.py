@@ -72,13 +72,19 @@ def model_lines(models: Iterable[pb.Model], console: Console) -> list[str]:
     rows = [("NAME", "STATE", "ENGINE", "CONTEXT", "CAN")]
     for model in models:
         can = ", ".join(pb.Model.Capability.Name(can).removeprefix("CAPABILITY_").lower() for can in model.capabilities)
-        state = pb.Model.State.Name(model.state).removeprefix("STATE_")
-        rows.append((printable(model.name), state, printable(_engine(model)), str(model.context_length or "?"), can))
+        rows.append(
+            (printable(model.name), state_of(model), printable(_engine(model)), str(model.context_length or "?"), can)
+        )
     head, *lines = table(rows, right=(3,))
     return [
         console.paint(head, "dim"),
         *(_coloured(line, row[1], console) for line, row in zip(lines, rows[1:], strict=True)),
     ]
+
+
+def state_of(model: pb.Model) -> str:
+    """`READY`, or what it is instead."""
+    return pb.Model.State.Name(model.state).removeprefix("STATE_")
 
 
 def _engine(model: pb.Model) -> str:

@@ -30,8 +30,8 @@ class Reporter(Protocol):
     def state(self, service: str, state: State, seconds: float) -> None:
         """A service has a new state."""
 
-    def ready(self, plan: Plan, seconds: float) -> None:
-        """All of them are ready."""
+    def ready(self, plan: Plan, seconds: float, unready: Mapping[str, str]) -> None:
+        """All of them are ready; `unready` has the states of the models that are not."""
 
     def waiting(self, services: list[str]) -> None:
         """It takes long; these are not ready."""
@@ -62,9 +62,10 @@ class ProgramReporter:
         """With the seconds since the start."""
         self._tell("state", service=service, state=state.value, seconds=round(seconds, 3))
 
-    def ready(self, plan: Plan, seconds: float) -> None:
+    def ready(self, plan: Plan, seconds: float, unready: Mapping[str, str]) -> None:
         """With all addresses."""
-        self._tell("ready", seconds=round(seconds, 3), models=list(plan.config.models), endpoints=endpoints(plan))
+        models = {"models": list(plan.config.models), "unready": dict(unready)}
+        self._tell("ready", seconds=round(seconds, 3), **models, endpoints=endpoints(plan))
 
     def waiting(self, services: list[str]) -> None:
         """With who is not ready."""
@@ -105,19 +106,27 @@ class PersonReporter:
             for line in self._journal.last(service):
                 self._console.tell(self._console.paint(f"    {line}", "dim"))
 
-    def ready(self, plan: Plan, seconds: float) -> None:
-        """Addresses and examples."""
-        model = next(iter(plan.config.models), "")
+    def ready(self, plan: Plan, seconds: float, unready: Mapping[str, str]) -> None:
+        """Addresses, models that cannot be used yet, and examples."""
+        usable = [name for name in plan.config.models if name not in unready]
+        model = next(iter(usable or plan.config.models), "")
         self._console.tell()
         self._console.tell(self._console.paint(f"소반이 준비됐습니다 · Soban is ready ({seconds:.1f} s)", "bold"))
         for name, address in endpoints(plan).items():
             self._console.tell(f"  {name:<13} {address}")
+        self._tell_unready(unready)
         self._console.tell()
         self._console.tell("해 보세요 · try, in another terminal:")
         for line in [*_exports(plan), 'soban chat "안녕하세요"', _curl(plan.http_url, model)]:
             self._console.tell(f"  {line}")
         self._console.tell()
         self._console.tell("Ctrl-C로 멈춥니다 · Ctrl-C stops")
+
+    def _tell_unready(self, unready: Mapping[str, str]) -> None:
+        place = self._journal.place("generation")
+        for name, state in unready.items():
+            line = f"  {name:<13} 모델을 아직 쓸 수 없습니다 · model is {state}; 까닭은 · why: {place}"
+            self._console.tell(self._console.paint(line, "yellow"))
 
     def waiting(self, services: list[str]) -> None:
         """Big models take minutes."""

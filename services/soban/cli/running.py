@@ -11,9 +11,11 @@ from pathlib import Path
 
 import yaml
 
+import soban.v1 as pb
 from soban.cli.console import Console
 from soban.cli.failure import EXIT_FAILED, EXIT_OK, Failure
 from soban.cli.journal import Journal
+from soban.cli.models import list_models, state_of
 from soban.cli.plan import Plan, make_plan
 from soban.cli.reporters import PersonReporter, ProgramReporter, Reporter
 from soban.cli.stack import Stack
@@ -21,6 +23,7 @@ from soban.runtime.child import exit_with_parent
 from soban.runtime.signals import StopSignals
 
 _STILL_WAITING_SECONDS = 20.0
+_LIST_SECONDS = 5.0
 
 
 def run_stack(config: Path | None, model: str | None, logs: str | None, as_json: bool, console: Console) -> int:
@@ -61,11 +64,21 @@ async def _until_ready(stack: Stack, plan: Plan, reporter: Reporter, stop: async
             if not (ready.done() or asked.done()):
                 reporter.waiting(stack.waiting)
         if ready.done():
-            reporter.ready(plan, ready.result())
+            seconds = ready.result()
+            reporter.ready(plan, seconds, await asyncio.to_thread(_unready, plan))
     finally:
         ready.cancel()
         asked.cancel()
         await asyncio.gather(ready, asked, return_exceptions=True)
+
+
+def _unready(plan: Plan) -> dict[str, str]:
+    """States of the models that cannot answer yet; none where generation does not tell, as while it starts again."""
+    try:
+        models = list_models(plan.address("generation"), _LIST_SECONDS).models
+    except Failure:
+        return {}
+    return {model.name: state_of(model) for model in models if model.state != pb.Model.STATE_READY}
 
 
 @contextlib.contextmanager

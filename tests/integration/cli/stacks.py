@@ -27,6 +27,7 @@ class Up:
         self._process = process
         self._root = psutil.Process(process.pid)
         self.endpoints: dict[str, str] = {}
+        self.unready: dict[str, str] = {}
 
     @property
     def env(self) -> dict[str, str]:
@@ -70,7 +71,8 @@ def up(*argv: str) -> Iterator[Up]:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     running = Up(process)
     try:
-        running.endpoints = running.until(event="ready")["endpoints"]
+        told = running.until(event="ready")
+        running.endpoints, running.unready = told["endpoints"], told["unready"]
         yield running
         if process.poll() is None:
             family = running.family()

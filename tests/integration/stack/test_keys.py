@@ -38,6 +38,7 @@ def test_a_key_in_the_environment_is_generations_alone(monkeypatch: pytest.Monke
     config = tmp_path / "soban.yaml"
     config.write_text(json.dumps(FILE))
     with up("-c", str(config)) as stack:
+        assert stack.unready == {"outside": "UNAVAILABLE"}
         started = stack.family()[1:]
         holders = [process.pid for process in started if KEY in process.environ()]
         assert len(started) >= 6

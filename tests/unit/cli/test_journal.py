@@ -25,8 +25,10 @@ def test_logs_stay_in_memory_unless_asked_for() -> None:
 
 def test_logs_go_to_one_file_a_service(tmp_path: Path) -> None:
     """In a folder that is made."""
-    Journal(str(tmp_path / "logs"), io.StringIO()).sink("safety")("시작")
-    assert (tmp_path / "logs" / "safety.log").read_text() == "시작\n"
+    journal = Journal(str(tmp_path / "logs"), io.StringIO())
+    journal.sink("safety")("시작")
+    assert journal.place("safety") == str(tmp_path / "logs" / "safety.log")
+    assert Path(journal.place("safety")).read_text() == "시작\n"
 
 
 def test_logs_on_standard_error_carry_the_service() -> None:
