@@ -151,32 +151,38 @@ class External:
         return self._model
 
     async def _understood(self, asked: EngineRequest, model: str) -> AsyncGenerator[Event, None]:
-        """Says it again in other words where the API did not know ours, as long as it has done nothing."""
-        path, began = DIALECT.path(asked.request), False
+        """Says it again in other words where the API did not know ours, as long as it has done nothing.
+
+        Only words that were then taken are kept for others: a refusal may quote whatever a request holds.
+        """
+        path = DIALECT.path(asked.request)
+        spoken = self._dialects[path]
         while True:
-            spoken = self._dialects[path]
+            heard: list[Refusal] = []
             try:
-                async with aclosing(self._once(spoken, asked, model)) as events:
+                async with aclosing(self._once(spoken, asked, model, heard.append)) as events:
                     async for event in events:
-                        began = True
+                        self._dialects[path] = spoken
                         yield event
             except InvalidField:
-                if began or self._dialects[path] is spoken:
+                other = understood(spoken, heard[0]) if heard else spoken
+                if other is spoken:
                     raise
+                spoken = other
             else:
                 self._standing.answered()
                 return
 
-    def _once(self, dialect: Dialect, asked: EngineRequest, model: str) -> AsyncGenerator[Event, None]:
+    def _once(
+        self, dialect: Dialect, asked: EngineRequest, model: str, heard: Callable[[Refusal], None]
+    ) -> AsyncGenerator[Event, None]:
         request, path = asked.request, dialect.path(asked.request)
 
         def refused(answered: Answered) -> SobanError:
             if answered.status == 401:
                 self._standing.doubt()
             refusal = refusal_with_limits(answered)
-            learned = understood(dialect, refusal)
-            if learned is not dialect:
-                self._dialects[path] = learned
+            heard(refusal)
             return before_the_answer(refusal, request)
 
         reply = CountedAnswer(request, error_of, self._size)

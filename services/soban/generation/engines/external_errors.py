@@ -10,7 +10,7 @@ Codes are those of platform.openai.com/docs/guides/error-codes and of Azure Open
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import soban.v1 as pb
@@ -29,6 +29,9 @@ _NO_MODEL = "model_not_found"
 # As in: invalid_api_key, authentication_error, permission_denied, billing_not_active, insufficient_quota,
 # mismatched_organization, unsupported_country_region_territory; Azure's code for a wrong key is "401".
 _ACCOUNT = re.compile(r"key|auth|permission|billing|quota|account|organi[sz]ation|country|^401$")
+# Google's reason for a wrong key, and the begin of Anthropic's message, both with status 400.
+_KEY_INVALID = "API_KEY_INVALID"
+_NO_CREDIT = "Your credit balance is too low"
 _LONGEST_RETRY = 60.0
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
@@ -41,7 +44,8 @@ def refusal_with_limits(answered: Answered) -> Refusal:
     refusal = refusal_of(answered)
     if refusal.retry_after is not None:
         return refusal
-    return replace(refusal, retry_after=_reset(answered.headers))
+    named = [limit for limit in _LIMITS if limit in refusal.kind.split()]
+    return replace(refusal, retry_after=_reset(answered.headers, named))
 
 
 def error_of(refusal: Refusal, request: pb.GenerateRequest) -> SobanError:
@@ -53,8 +57,10 @@ def error_of(refusal: Refusal, request: pb.GenerateRequest) -> SobanError:
         return TextTooLong("the request has more tokens than the API takes in a minute", field=text_field(request))
     if refusal.status in (401, 403) and not _ACCOUNT.search(refusal.kind.lower()):
         return _forbidden(refusal, request)
+    if refusal.status == 400 and (_KEY_INVALID in str(refusal.details) or refusal.message.startswith(_NO_CREDIT)):
+        refusal = replace(refusal, status=402)
     found = openai_errors.error_of(refusal, request)
-    if isinstance(found, EngineFailed) and refusal.status == 404:
+    if isinstance(found, EngineFailed) and refusal.status == 404 and "model" not in refusal.words:
         return EngineFailed("the API has no such path: its address ends with the base path, such as /v1")
     if isinstance(found, InvalidField):
         return InvalidField(found.message, quoted=found.quoted, field=_field_of(refusal, found.field))
@@ -91,15 +97,16 @@ def _field_of(refusal: Refusal, guessed: str | None) -> str | None:
     return f"options.{name}" if name in pb.GenerationOptions.DESCRIPTOR.fields_by_name else guessed
 
 
-def _reset(headers: Mapping[str, str]) -> float | None:
-    """Seconds until the limit that is used up is over: `retry-after-ms: 350`, or of each limit
-    `x-ratelimit-remaining-tokens: 0` and `x-ratelimit-reset-tokens: 6m0s`."""
+def _reset(headers: Mapping[str, str], named: Sequence[str]) -> float | None:
+    """Seconds until a limit is over: `retry-after-ms: 350`, or `x-ratelimit-reset-tokens: 6m0s` of the limit that is
+    `named` or used up (`x-ratelimit-remaining-tokens: 0`)."""
     exact = headers.get("retry-after-ms", "")
     if exact.isdigit():
         return min(_LONGEST_RETRY, int(exact) * _SECONDS["ms"])
-    used_up = [limit for limit in _LIMITS if headers.get(f"x-ratelimit-remaining-{limit}", "").startswith(("0", "-"))]
-    waits = [_duration(headers.get(f"x-ratelimit-reset-{limit}", "")) for limit in used_up]
-    return min(_LONGEST_RETRY, max(wait for wait in waits if wait is not None)) if any(waits) else None
+    used_up = [limit for limit in _LIMITS if headers.get(f"x-ratelimit-remaining-{limit}", "") in ("0", "-1")]
+    waits = [_duration(headers.get(f"x-ratelimit-reset-{limit}", "")) for limit in {*named, *used_up}]
+    told = [wait for wait in waits if wait]
+    return min(_LONGEST_RETRY, max(told)) if told else None
 
 
 def _duration(text: str) -> float | None:

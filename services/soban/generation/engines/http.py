@@ -161,7 +161,10 @@ class EngineHttp:
             if response.status == 200:
                 return response
             async with response:
-                raise refused(Answered(response.status, await response.read(), response.headers))
+                told = await response.read()
+                # Some servers quote a key that they refuse, and a refusal goes to the caller.
+                told = told.replace(endpoint.key.encode(), b"***") if endpoint.key else told
+                raise refused(Answered(response.status, told, response.headers))
 
     async def _events(self, response: ClientResponse, reply: Reply) -> AsyncGenerator[Event, None]:
         parser = SseParser()

@@ -103,7 +103,7 @@ def error_of(refusal: Refusal, request: pb.GenerateRequest) -> SobanError:
     if room is not None and status not in _NOT_ABOUT_ROOM:
         return overflow(request, _PROMPT.search(words), room)
     if status == 402 or any(kind in refusal.kind for kind in _NO_CREDIT):
-        return Internal("the account at the engine has no credit left")
+        return Internal("the engine refuses this account, or it has no credit left")
     # The message of a 400 may quote the request, which is no word on the engine.
     if status in (429, 529) or _OVERLOADED.search(refusal.kind.lower() if status == 400 else words):
         return EngineOverloaded("the engine is overloaded", retry_after=refusal.retry_after)
@@ -145,6 +145,8 @@ def number(value: object, default: int) -> int:
 
 
 def _refusal(found: object, status: int, retry_after: float | None) -> Refusal:
+    if isinstance(found, list) and len(found) == 1:
+        found = found[0]
     outer = found if isinstance(found, dict) else {"message": found if isinstance(found, str) else ""}
     inner = outer.get("error", outer)
     if not isinstance(inner, dict):
