@@ -14,10 +14,6 @@ class ReplicaLoad(Protocol):
     """What is read of a replica; `replica.py` has it."""
 
     @property
-    def slots(self) -> int:
-        """Sequences at once."""
-
-    @property
     def reading(self) -> Reading | None:
         """The last, None while there is none that counts."""
 
@@ -31,6 +27,10 @@ class PoolLoad(Protocol):
 
     def ready(self) -> Sequence[ReplicaLoad]:
         """Those that requests go to."""
+
+    @property
+    def slots(self) -> int:
+        """Sequences that they take at once."""
 
     @property
     def loading(self) -> int:
@@ -86,7 +86,7 @@ def load_of(
         ready_replicas=len(ready),
         loading_replicas=pool.loading,
         running=max(0, queue.running - stranded),
-        slots=sum(replica.slots for replica in ready),
+        slots=pool.slots,
         queued=queue.queued,
         held=queue.held + stranded,
         tokens_in_flight=max(0, work.tokens_in_flight),

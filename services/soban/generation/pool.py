@@ -53,14 +53,22 @@ class Pool:
         return [replica for replica in self._replicas.values() if replica.ready]
 
     @property
+    def slots(self) -> int:
+        """Sequences that the ready replicas take at once; those of weight 0 count only where there are no others."""
+        return sum(replica.slots for replica in _in_use(self.ready()))
+
+    @property
     def capacity(self) -> int:
         """Sequences that may run at once; 0 while no replica is ready.
 
-        Streams of replicas that are paused, suspected or gone count on both sides: they are not in the way of others.
+        Streams of replicas that are paused, suspected, gone or a reserve (`slots`) count on both sides: they are not in
+        the way of others.
         """
-        if not any(replica.ready for replica in self._replicas.values()):
+        used = _in_use(self.ready())
+        if not used:
             return 0
-        return sum(replica.room for replica in (*self._replicas.values(), *self._leaving))
+        others = {*self._replicas.values(), *self._leaving}.difference(used)
+        return sum(replica.room for replica in used) + sum(replica.running for replica in others)
 
     @property
     def loading(self) -> int:
@@ -199,3 +207,8 @@ class Pool:
             self._told = now
             for call in self._calls:
                 call()
+
+
+def _in_use(ready: list[Replica]) -> list[Replica]:
+    """Without those of weight 0, which are passed over while there are others."""
+    return [replica for replica in ready if replica.weight != 0] or ready

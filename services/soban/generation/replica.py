@@ -190,9 +190,9 @@ class Replica:
         self._paused_until = time.monotonic() + (vetted.pause or 0.0)
 
     def _tell_unless_plain(self) -> None:
-        """Of beginnings and ends; nothing depends on them while everything is well."""
+        """Of beginnings and ends; nothing depends on them while everything is well and it is no reserve."""
         well = self._tending.fit and self._breaker.circuit is Circuit.CLOSED
-        if not well or self._left or self._paused_until > time.monotonic():
+        if not well or self._left or self.weight == 0 or self._paused_until > time.monotonic():
             self._changed()
 
     def _changed(self) -> None:

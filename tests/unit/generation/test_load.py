@@ -19,13 +19,13 @@ from soban.runtime.errors import ModelNotFound
 class AReplica:
     reading: Reading | None = None
     reading_age: float | None = None
-    slots: int = 8
 
 
 @dataclass
 class APool:
     replicas: list[AReplica] = field(default_factory=list)
     loading: int = 0
+    slots: int = 0
 
     def ready(self) -> Sequence[AReplica]:
         return self.replicas
@@ -69,7 +69,7 @@ def test_work_at_an_unknown_speed_is_an_unknown_backlog() -> None:
 
 
 def test_queue_and_replicas_are_told() -> None:
-    told = load(APool([AReplica(), AReplica(slots=4)], loading=1), AQueue(running=7, queued=3, held=2))
+    told = load(APool([AReplica(), AReplica()], loading=1, slots=12), AQueue(running=7, queued=3, held=2))
     assert (told.ready_replicas, told.loading_replicas, told.slots) == (2, 1, 12)
     assert (told.running, told.queued, told.held) == (7, 3, 2)
 

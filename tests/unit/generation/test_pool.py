@@ -122,6 +122,25 @@ async def test_a_replica_that_leaves_keeps_its_streams() -> None:
         assert now.seen == now.now
 
 
+async def test_a_reserve_is_no_capacity_while_others_are_ready() -> None:
+    """It gets no requests then; streams that it has from other times count as long as they run."""
+    spare = replace(TWO, group=1, weight=0.0)
+    async with started(ONE, spare) as now:
+        assert (now.pool.capacity, now.pool.slots, len(now.ready)) == (4, 4, 2)
+        now.bench.hosts[ONE.name].tell(False)
+        assert (now.pool.capacity, now.pool.slots) == (4, 4)
+        now.replica(spare).begin(10.0)
+        now.replica(spare).begin(10.0)
+        now.bench.hosts[ONE.name].tell(True)
+        await until(lambda: len(now.ready) == 2)
+        assert (now.pool.capacity, now.pool.slots) == (4 + 2, 4)
+        now.replica(spare).end(0.0)
+        assert now.seen == now.now
+        now.replica(spare).end(0.0)
+        assert now.pool.capacity == 4
+        assert now.seen == now.now
+
+
 async def test_an_address_that_comes_back_is_a_new_replica() -> None:
     """While the old one still has streams."""
     async with started(ONE) as now:
