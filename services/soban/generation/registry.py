@@ -15,7 +15,7 @@ from soban.generation.instruments import Spending
 from soban.generation.load import loads_of
 from soban.generation.profiles import Profile
 from soban.generation.prompt import Preparation, under_profile
-from soban.generation.routes.building import make_routes
+from soban.generation.routes.building import check_confidence, make_routes
 from soban.generation.served import ServedModel
 from soban.generation.settings import GenerationSettings
 from soban.generation.target import Target
@@ -26,7 +26,7 @@ from soban.runtime.errors import ModelNotFound
 class Registry:
     """Builds and starts every configured model, all at once, and stops them; profiles and routes stand on them.
 
-    Raises ConfigError for sampling that cannot be, and from `start` for engines that cannot.
+    Raises ConfigError for sampling and tests of cascades that cannot be, and from `start` for engines that cannot.
     """
 
     def __init__(self, config: Config, settings: GenerationSettings, spending: Spending) -> None:
@@ -34,6 +34,7 @@ class Registry:
             Preparation(f"models.{name}", model)
         for name, profile in config.profiles.items():
             Preparation(f"profiles.{name}", under_profile(config.models[profile.model], profile))
+        check_confidence(config.names)
         self._config = config
         self._settings = settings
         self._spending = spending

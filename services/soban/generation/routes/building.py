@@ -7,6 +7,8 @@ from random import random
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from soban.generation.engine import Feature
+from soban.generation.engines.kinds import KINDS
 from soban.generation.routes.card import RouteCard
 from soban.generation.routes.cascade import Cascade
 from soban.generation.routes.escalation import Escalation
@@ -14,6 +16,7 @@ from soban.generation.routes.fallback import Fallback
 from soban.generation.routes.split import Split
 from soban.generation.routes.vote import Vote
 from soban.generation.target import Target
+from soban.runtime.config_error import ConfigError
 from soban.runtime.names import Names
 from soban.runtime.route_settings import RouteConfig
 
@@ -37,6 +40,18 @@ def make_routes(
     for name in names.routes:
         find(name)
     return made
+
+
+def check_confidence(names: Names) -> None:
+    """Raises ConfigError for a cascade that goes by log-probabilities over a model whose engine never tells any."""
+    for name, route in names.routes.items():
+        if route.cascade is None or route.cascade.escalate.mean_logprob is None:
+            continue
+        for member in route.cascade.models[:-1]:
+            model = names.profiles[member].model if member in names.profiles else member
+            if model in names.models and Feature.LOGPROBS not in KINDS[names.models[model].engine].features:
+                text = f"engine {names.models[model].engine} of models.{model} tells no log-probabilities: leave it out"
+                raise ConfigError(f"routes.{name}.cascade.escalate.meanLogprob", text)
 
 
 def _make(card: RouteCard, config: RouteConfig, members: Sequence[Target], draw: Callable[[], float]) -> Target:

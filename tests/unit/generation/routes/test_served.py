@@ -13,7 +13,7 @@ import soban.v1 as pb
 from soban.generation.component import Generation
 from soban.generation.settings import GenerationSettings
 from soban.runtime.channels import open_channel
-from soban.runtime.config import make_config
+from soban.runtime.config import ConfigError, make_config
 from soban.runtime.errors import from_rpc_error
 from soban.runtime.server import running
 from soban.runtime.telemetry import Telemetry
@@ -143,6 +143,26 @@ async def test_an_engine_that_is_away_is_not_waited_for() -> None:
     assert answer.model == "large"
     assert steps(answer.summary) == [("small", "not_ready"), ("large", "accepted")]
     assert not small.requests
+
+
+@pytest.mark.parametrize("member", ["ov", "ov-law"])
+def test_a_cascade_by_log_probabilities_that_nobody_tells_is_refused(member: str) -> None:
+    """Before anything starts; the last model's are not asked for."""
+    escalate = {"meanLogprob": -1}
+    data: dict[str, Any] = {
+        "models": {
+            "ov": {"url": "x", "engine": "openvino", "address": "http://127.0.0.1:9/v3"},
+            "large": {"url": "x", "engine": "vllm", "address": "http://127.0.0.1:9"},
+        },
+        "profiles": {"ov-law": {"model": "ov"}},
+        "routes": {"ko": {"cascade": {"models": ["large", member], "escalate": escalate}}},
+    }
+    settings = GenerationSettings()
+    Generation(make_config(data), settings, Telemetry.noop())
+    data["routes"]["ko"]["cascade"]["models"] = [member, "large"]
+    with pytest.raises(ConfigError, match=r"engine openvino of models\.ov tells no log-probabilities") as caught:
+        Generation(make_config(data), settings, Telemetry.noop())
+    assert caught.value.path == "routes.ko.cascade.escalate.meanLogprob"
 
 
 async def test_all_names_are_listed() -> None:
