@@ -16,7 +16,7 @@ import grpc
 import soban.v1 as pb
 from soban.cli.command import run
 from soban.cli.console import Console
-from soban.runtime.errors import ContextOverflow, EngineLost, InvalidField, ModelNotFound, NoReplica, QueueFull
+from soban.runtime.errors import ContextOverflow, EngineLost, InvalidField, ModelNotFound, QueueFull
 from soban.runtime.server import RunningServer, running
 from soban.runtime.settings import ServerSettings
 
@@ -27,7 +27,7 @@ SWEAR = "씨발"
 
 
 class FakeTokenization(pb.TokenizationServiceServicer):
-    """Each eojeol is a noun. `느리게` answers late, `틀림` is refused, `없어` finds no worker."""
+    """Each eojeol is a noun. `느리게` answers late, `틀림` is refused, `없어` finds nobody behind a proxy."""
 
     def __init__(self) -> None:
         self.running = 0
@@ -41,7 +41,7 @@ class FakeTokenization(pb.TokenizationServiceServicer):
             await asyncio.sleep(0.1 if "느리게" in request.text else 0.001)
             if "없어" in request.text:
                 self.lost += 1
-                raise NoReplica("no worker is left")
+                await _proxy_refuses(context)
             if "틀림" in request.text:
                 raise InvalidField("must not be wrong", field="text")
             analysis = pb.Analysis(morphemes=_eojeols(request.text), score=-1.5)
@@ -53,6 +53,11 @@ class FakeTokenization(pb.TokenizationServiceServicer):
         texts = [part.text for message in request.messages for part in message.parts] or list(request.texts)
         counts = [len(text) for text in texts]
         return pb.CountTokensResponse(counts=counts, total=sum(counts), eojeol=sum(len(text.split()) for text in texts))
+
+
+async def _proxy_refuses(context: Any) -> None:
+    """As something between client and server does: unlike our own errors it leaves to clients whether to try again."""
+    await context.abort(grpc.StatusCode.UNAVAILABLE, "no healthy upstream")
 
 
 def _eojeols(text: str) -> list[pb.Morpheme]:
@@ -128,7 +133,7 @@ class FakeGateway(pb.ChatServiceServicer):
     async def Chat(self, request: pb.ChatRequest, context: Any) -> pb.ChatResponse:
         text = self._text(request)
         if "없어" in text:
-            raise NoReplica("no replica is ready")
+            await _proxy_refuses(context)
         message = pb.Message(role=pb.ROLE_ASSISTANT, parts=[pb.ContentPart(text=f"{text}라고요?")])
         choice = pb.ChatChoice(message=message, finish_reason=pb.FINISH_REASON_STOP)
         return pb.ChatResponse(id="answer-1", model=request.model, choices=[choice], ai_generated=True)
