@@ -83,9 +83,9 @@ def test_a_broken_stream_keeps_its_text_and_fails(soban: Shell) -> None:
 
 def test_an_answer_is_asked_for_once(soban: Shell, stack: FakeStack) -> None:
     """However it is lost: to generate it anew is the caller's decision. A read is asked again."""
-    assert soban("chat", "--json", "없어").code == 1
+    assert soban("chat", "--json", "없어").code == 3
     assert len(stack.gateway.requests) == 1
-    assert soban("analyze", "없어").code == 1
+    assert soban("analyze", "없어").code == 3
     assert stack.tokenization.lost == 3
 
 
