@@ -125,7 +125,7 @@ def _engine_behind(generation: psutil.Process) -> Api:
 def cpu_seconds(server: psutil.Process) -> float:
     """User and system time of a server with its workers so far, without an engine that it runs."""
     times = (process.cpu_times() for process in _family(server))
-    return sum(spent.user + spent.system for spent in times)
+    return float(sum(spent.user + spent.system for spent in times))
 
 
 def memory_mib(server: psutil.Process) -> float:

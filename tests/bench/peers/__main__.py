@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import os
 import signal
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -59,6 +60,7 @@ async def _mode(plan: Plan, compared: Compared, *, streaming: bool) -> list[Load
     await warm(compared.systems, mode)
     loads = []
     for callers in plan.callers:
+        print(f"... {'streams' if streaming else 'whole answers'}, {callers} at once", file=sys.stderr, flush=True)
         loads.append(await measure(compared.systems, mode, callers, _requests(callers), plan.rounds))
     return loads
 
@@ -83,8 +85,9 @@ def main() -> None:
     parser.add_argument("--without-peers", action="store_true", help="only the engine and Soban; installs nothing")
     args = parser.parse_args()
     rounds, callers = (1, [1, 32]) if args.quick else (args.rounds, args.callers)
-    # As Ctrl-C does: what was started is ended.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A shell ignores Ctrl-C for what it starts in the background. However this is ended, it ends what it started.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         asyncio.run(run(Plan(rounds, callers, not args.without_peers)))
     except KeyboardInterrupt:

@@ -43,7 +43,7 @@ class System:
 
     def memory_mib(self) -> float:
         """Of all its processes now."""
-        return sum(map(rigs.memory_mib, self.processes.values()))
+        return sum(rigs.memory_mib(process) for process in self.processes.values())
 
 
 @dataclass(frozen=True)
