@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import soban.v1 as pb
-from soban.generation.engine import EngineRequest, Event, Finished, Piece, Started, Usage
-from soban.generation.engines.counted import CountedAnswer
-from soban.generation.engines.external import External
-from soban.generation.engines.external_errors import error_of as external_error_of
+from soban.generation.engine import EngineRequest, Finished, Piece, Started, Usage
 from soban.runtime.errors import (
     ContextOverflow,
     EngineFailed,
@@ -28,33 +20,13 @@ from soban.runtime.errors import (
     SobanError,
     TextTooLong,
 )
-from soban.runtime.model_settings import ModelConfig
 from unit.generation.conftest import ask
-from unit.generation.engines.answers import SYLLABLES, adapter, cut, end_of, events_of, read_through, text_of, tokens_of
+from unit.generation.engines.answers import end_of, events_of, text_of, tokens_of
+from unit.generation.engines.benches import EXTERNAL
 from unit.generation.engines.fakes import external as fake
-from unit.generation.engines.fakes.playback import Playback, Script, refusal, stream
+from unit.generation.engines.fakes.playback import Script, refusal, stream
 
-CONFIG = ModelConfig(
-    url="external", engine="external", address="https://api.example.com/v1", engine_model=fake.MODEL, data_leaves=True
-)
-
-
-@contextlib.asynccontextmanager
-async def external(server: Playback, model: str = fake.MODEL, **given: Any) -> AsyncIterator[External]:
-    async with adapter(External, server, given.pop("config", CONFIG), model=model, base="/v1", **given) as engine:
-        yield engine
-
-
-async def answer(script: Script, request: pb.GenerateRequest | None = None) -> list[Event]:
-    async with external(fake.fake_external(script)) as engine:
-        return await events_of(engine, request)
-
-
-async def error_of(script: Script, request: pb.GenerateRequest | None = None) -> SobanError:
-    """What the caller gets."""
-    with pytest.raises(SobanError) as caught:
-        await answer(script, request)
-    return caught.value
+external, answer, error_of = EXTERNAL.before, EXTERNAL.answer, EXTERNAL.error_of
 
 
 async def test_an_answer_begins_comes_in_pieces_and_ends() -> None:
@@ -257,41 +229,3 @@ async def test_a_limit_tells_when_it_is_over(headers: dict[str, str], seconds: f
 async def test_a_stream_that_breaks_never_looks_whole(script: Script, error: type[SobanError]) -> None:
     """Neither at EOF, nor after an error, nor after `[DONE]` without a reason."""
     assert type(await error_of(script)) is error
-
-
-async def test_closing_the_answer_closes_the_connection() -> None:
-    """So that nobody pays for what nobody reads."""
-    server = fake.fake_external(stream(fake.ROLE, fake.delta("네"), hang=True))
-    async with external(server) as engine:
-        async with aclosing(engine.generate(EngineRequest(ask()))) as events:
-            await anext(events)
-            await anext(events)
-        await asyncio.wait_for(server.closed.wait(), 5)
-
-
-async def test_a_stop_text_ends_the_work() -> None:
-    """It is matched here, whatever number of them the API would take."""
-    server = fake.fake_external(stream(fake.ROLE, fake.delta("네.\n질"), fake.delta("문: 뭐"), hang=True))
-    async with external(server) as engine:
-        events = await events_of(engine, ask(stop=["\n질문:"]))
-        await asyncio.wait_for(server.closed.wait(), 5)
-    end = end_of(events)
-    assert (text_of(events), end.reason, end.stop_sequence) == ("네.", pb.FINISH_REASON_STOP, "\n질문:")
-    assert (end.usage.output_tokens, end.usage.input_tokens > 5) == (2, True)
-
-
-@given(
-    st.lists(st.text(st.sampled_from(SYLLABLES + "각밥🍚 .ᄒ"), min_size=1), min_size=1),
-    st.lists(st.integers(0, 5000)),
-)
-def test_hangul_is_whole_wherever_bytes_are_cut(texts: list[str], cuts: list[int]) -> None:
-    """Chats and completions; jamo and emoji, too."""
-    for whole in (fake.chat(*texts), fake.completion(*texts, reason="stop"), fake.without_done(*texts)):
-        text, end = read_through(CountedAnswer(ask(), external_error_of), whole, cuts)
-        assert (text, end.reason) == ("".join(texts), pb.FINISH_REASON_STOP)
-
-
-async def test_all_syllables_come_through() -> None:
-    """Each as a token, in packets that cut most of them in two or three."""
-    events = await answer(stream(*cut(fake.chat(*SYLLABLES), 1021)))
-    assert (text_of(events), tokens_of(events)) == (SYLLABLES, 11_172)

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import soban.v1 as pb
 from soban.generation.engine import Description, EngineRequest, Feature, Finished, Piece, Reading, Started, Usage
-from soban.generation.engines.counted import CountedAnswer
-from soban.generation.engines.openvino import OpenVino
-from soban.generation.engines.sse import SseParser
 from soban.runtime.errors import (
     ContextOverflow,
     EngineFailed,
@@ -28,37 +21,13 @@ from soban.runtime.errors import (
     NotBuilt,
     SobanError,
 )
-from soban.runtime.model_settings import ModelConfig
 from unit.generation.conftest import ask, user
-from unit.generation.cutting import pieces_of
-from unit.generation.engines.answers import SYLLABLES, adapter, cut, end_of, events_of, text_of, tokens_of
+from unit.generation.engines.answers import end_of, events_of, text_of, tokens_of
+from unit.generation.engines.benches import OPENVINO
 from unit.generation.engines.fakes import openvino as fake
-from unit.generation.engines.fakes.playback import Playback, Script, refusal, stream
+from unit.generation.engines.fakes.playback import Script, refusal, stream
 
-CONFIG = ModelConfig(url=f"hf://{fake.MODEL}", engine="openvino", address="http://ovms:8000")
-
-
-@contextlib.asynccontextmanager
-async def openvino(server: Playback, model: str = fake.MODEL, **given: Any) -> AsyncIterator[OpenVino]:
-    async with adapter(OpenVino, server, CONFIG, model=model, **given) as engine:
-        yield engine
-
-
-async def body_of(request: pb.GenerateRequest, seed: int | None = None) -> dict[str, Any]:
-    """What the server is sent."""
-    server = fake.fake_openvino()
-    async with openvino(server) as engine:
-        engine.check(request)
-        await events_of(engine, request, seed)
-    return server.asked[0].body
-
-
-async def error_of(script: Script, request: pb.GenerateRequest | None = None) -> SobanError:
-    """What the caller gets."""
-    async with openvino(fake.fake_openvino(script)) as engine:
-        with pytest.raises(SobanError) as caught:
-            await events_of(engine, request)
-    return caught.value
+openvino, body_of, error_of = OPENVINO.before, OPENVINO.body_of, OPENVINO.error_of
 
 
 async def test_an_answer_begins_comes_in_pieces_and_ends() -> None:
@@ -262,28 +231,6 @@ async def test_an_engine_that_breaks_is_lost_or_has_failed(script: Script, kind:
     assert type(await error_of(script)) is kind
 
 
-async def test_closing_the_answer_closes_the_connection() -> None:
-    """The server looks whether its client is there, and drops the request."""
-    server = fake.fake_openvino(stream(fake.HANDSHAKE, fake.delta("네"), hang=True))
-    async with openvino(server) as engine:
-        async with aclosing(engine.generate(EngineRequest(ask()))) as events:
-            await anext(events)
-            await anext(events)
-        await asyncio.wait_for(server.closed.wait(), 5)
-
-
-async def test_a_stop_text_ends_the_work_and_usage_is_guessed() -> None:
-    """The server would put the stop text into the stream; its own count comes at the end only."""
-    server = fake.fake_openvino(stream(fake.HANDSHAKE, fake.delta("네.\n질"), fake.delta("문: 뭐"), hang=True))
-    async with openvino(server) as engine:
-        events = await events_of(engine, ask("서울의 인구가 얼마나 되는지 알려 주세요.", stop=["\n질문:"]))
-        await asyncio.wait_for(server.closed.wait(), 5)
-    end = end_of(events)
-    assert (text_of(events), end.reason, end.stop_sequence) == ("네.", pb.FINISH_REASON_STOP, "\n질문:")
-    assert end.usage.output_tokens == 2
-    assert 10 <= end.usage.input_tokens <= 40
-
-
 async def test_a_silent_server_is_given_up() -> None:
     """It sends no signs of life of its own."""
     async with openvino(fake.fake_openvino(stream(fake.HANDSHAKE, hang=True)), silence=0.05) as engine:
@@ -345,34 +292,3 @@ async def test_its_load_is_read_where_it_is_told() -> None:
         assert await engine.read_load() == Reading(running=3)
         server.pages["/metrics"] = fake.page(fake.WRONG_PATH, 400)
         assert await engine.read_load() == Reading()
-
-
-def read(stream_: bytes, cuts: list[int]) -> str:
-    """The text of a stream that is cut at `cuts`."""
-    answer, parser = CountedAnswer(ask()), SseParser()
-    text = ""
-    for part in pieces_of(stream_, cuts):
-        for data in parser.feed(part):
-            answer.take(data)
-        text += piece.text if (piece := answer.piece()) else ""
-    text += piece.text if (piece := answer.rest()) else ""
-    assert answer.finished().reason == pb.FINISH_REASON_STOP
-    return text
-
-
-@given(
-    st.lists(st.text(st.sampled_from(SYLLABLES + "각밥🍚 .ᄒ"), min_size=1), min_size=1), st.lists(st.integers(0, 5000))
-)
-def test_hangul_is_whole_wherever_bytes_are_cut(texts: list[str], cuts: list[int]) -> None:
-    """Chats and completions; jamo and emoji, too."""
-    assert read(fake.chat(*texts), cuts) == "".join(texts)
-    assert read(fake.completion(*texts, reason="stop"), cuts) == "".join(texts)
-
-
-async def test_all_syllables_come_through() -> None:
-    """Each as a token, in packets that cut most of them in two or three."""
-    whole = fake.chat(*SYLLABLES)
-    async with openvino(fake.fake_openvino(stream(*cut(whole, 1021)))) as engine:
-        events = await events_of(engine)
-    assert text_of(events) == SYLLABLES
-    assert tokens_of(events) == 11_172

@@ -2,85 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import soban.v1 as pb
-from soban.generation.engine import Description, EngineRequest, Event, Finished, Piece, Reading, Started, Usage
-from soban.generation.engines.openai_events import Answer
-from soban.generation.engines.sglang import SgLang
+from soban.generation.engine import Description, EngineRequest, Piece, Usage
 from soban.runtime.errors import (
     ContextOverflow,
     EngineFailed,
-    EngineLost,
     EngineOverloaded,
     InvalidField,
     SobanError,
 )
-from soban.runtime.model_settings import ModelConfig
 from unit.generation.conftest import ask
-from unit.generation.engines.answers import (
-    SYLLABLES,
-    adapter,
-    cut,
-    end_of,
-    events_of,
-    read_through,
-    text_of,
-    tokens_of,
-)
+from unit.generation.engines.answers import end_of, events_of, raw, text_of, tokens_of
+from unit.generation.engines.benches import SGLANG
 from unit.generation.engines.fakes import sglang as fake
-from unit.generation.engines.fakes.playback import Playback, Script, refusal, stream
+from unit.generation.engines.fakes.playback import refusal, stream
 
-CONFIG = ModelConfig(url=f"hf://{fake.MODEL}", engine="sglang", address="http://sglang:30000", adapters={"law": ""})
-
-
-@contextlib.asynccontextmanager
-async def sglang(server: Playback, model: str = "ko-1b", **given: Any) -> AsyncIterator[SgLang]:
-    async with adapter(SgLang, server, CONFIG, model=model, **given) as engine:
-        yield engine
-
-
-async def answer(script: Script, request: pb.GenerateRequest | None = None) -> list[Event]:
-    async with sglang(fake.fake_sglang(script)) as engine:
-        return await events_of(engine, request)
-
-
-async def body_of(request: pb.GenerateRequest, seed: int | None = None) -> dict[str, Any]:
-    """What the server is sent."""
-    server = fake.fake_sglang()
-    async with sglang(server) as engine:
-        engine.check(request)
-        await events_of(engine, request, seed)
-    return server.asked[-1].body
-
-
-async def error_of(script: Script, request: pb.GenerateRequest | None = None) -> SobanError:
-    """What the caller gets."""
-    with pytest.raises(SobanError) as caught:
-        await answer(script, request)
-    return caught.value
-
-
-def raw(prompt: str = "수도는", **options: Any) -> pb.GenerateRequest:
-    return pb.GenerateRequest(prompt=prompt, options=pb.GenerationOptions(**options))
-
-
-async def test_an_answer_begins_comes_in_pieces_and_ends() -> None:
-    """With usage of its own, the end token and the prompt's cached part counted."""
-    events = await answer(stream(fake.chat("안녕", "하세요", "!", cached=24)))
-    assert events[0] == Started()
-    assert text_of(events) == "안녕하세요!"
-    assert next(event.input_tokens for event in events if isinstance(event, Piece)) == 35
-    assert events[-1] == Finished(pb.FINISH_REASON_STOP, Usage(35, 4, 24))
+sglang, answer, body_of, error_of = SGLANG.before, SGLANG.answer, SGLANG.body_of, SGLANG.error_of
 
 
 async def test_several_tokens_of_one_event_are_counted() -> None:
@@ -164,41 +107,12 @@ async def test_an_adapter_goes_beside_the_model() -> None:
     assert (server.asked[0].body["model"], server.asked[0].body["lora_path"]) == ("ko-1b", "law")
 
 
-async def test_a_raw_prompt_may_fill_its_context() -> None:
-    """Unsaid, SGLang takes 16 tokens, and it refuses what goes beyond: the prompt is counted first."""
-    server = fake.fake_sglang(refusal(200, fake.TOKENIZED), stream(fake.completion(" 서울", "입니다")))
-    async with sglang(server) as engine:
-        events = await events_of(engine, raw())
-    assert text_of(events) == " 서울입니다"
-    assert events[-1] == Finished(pb.FINISH_REASON_LENGTH, Usage(5, 2))
-    assert [asked.path for asked in server.asked] == ["/tokenize", "/v1/completions"]
-    assert server.asked[1].body["max_tokens"] == 4096 - 3 - 1
-
-
 async def test_a_version_that_cannot_count_gets_what_surely_fits() -> None:
     """No token is shorter than a byte."""
     server = fake.fake_sglang(refusal(404, fake.NO_ROUTE), stream(fake.completion("서울")))
     async with sglang(server) as engine:
         await events_of(engine, raw("수도는"))
     assert server.asked[1].body["max_tokens"] == 4096 - 9 - 1
-
-
-async def test_a_limit_that_was_given_needs_no_count() -> None:
-    """One request, as for a chat."""
-    server = fake.fake_sglang(stream(fake.completion("서울")))
-    async with sglang(server) as engine:
-        await events_of(engine, raw(max_tokens=7))
-    assert [(asked.path, asked.body["max_tokens"]) for asked in server.asked] == [("/v1/completions", 7)]
-
-
-async def test_without_a_configured_name_the_base_model_is_asked() -> None:
-    """Looked up once."""
-    server = fake.fake_sglang()
-    async with sglang(server, model="") as engine:
-        await events_of(engine)
-        await events_of(engine)
-    assert [asked.body["model"] for asked in server.asked] == ["ko-1b"] * 2
-    assert server.looked.count("/v1/models") == 1
 
 
 REGEX = ask(response_format=pb.ResponseFormat(regex="("))
@@ -221,11 +135,8 @@ async def test_every_refusal_has_a_class_of_its_own(
     request_: pb.GenerateRequest, status: int, body: bytes, kind: type[SobanError], field: str | None
 ) -> None:
     """Before the stream as a status, in it as an event: the class is the same."""
-    error = await error_of(refusal(status, body), request_)
-    assert (type(error), error.field) == (kind, field)
-    if b'"code"' in body:
-        inside = await error_of(stream(fake.error_event(body)), request_)
-        assert (type(inside), inside.field) == (kind, field)
+    event = fake.error_event(body) if b'"code"' in body else b""
+    assert await SGLANG.refusals(status, body, event, request_) == {(kind, field)}
 
 
 @pytest.mark.parametrize("body", [fake.TOO_LONG, fake.TOO_MUCH])
@@ -235,41 +146,10 @@ async def test_a_context_overflow_tells_both_counts(body: bytes) -> None:
     assert error.metadata == {"input_tokens": "4531", "context_length": "4096"}
 
 
-@pytest.mark.parametrize(
-    ("script", "kind"),
-    [
-        (stream(cut=True), EngineLost),
-        (stream(fake.ROLE, fake.delta("네", 1), cut=True), EngineLost),
-        (stream(fake.ROLE, fake.delta("네", 1)), EngineLost),
-        (stream(fake.ROLE, fake.delta("네", 1), fake.DONE), EngineLost),
-        (stream(fake.ROLE, fake.delta("네", 1), fake.finish("abort"), fake.DONE), EngineFailed),
-        (stream(fake.ROLE, fake.delta("네", 1), fake.error_event(fake.FAILED)), EngineFailed),
-    ],
-    ids=["no answer", "cut", "no end", "done only", "aborted", "error event"],
-)
-async def test_an_engine_that_breaks_is_lost_or_has_failed(script: Script, kind: type[SobanError]) -> None:
-    """Never an answer that looks whole; "abort" is what SGLang says of one that it gave up."""
-    assert type(await error_of(script)) is kind
-
-
-async def test_closing_the_answer_closes_the_connection() -> None:
-    """SGLang then aborts the request."""
-    server = fake.fake_sglang(stream(fake.ROLE, fake.delta("네", 1), hang=True))
-    async with sglang(server) as engine:
-        async with aclosing(engine.generate(EngineRequest(ask()))) as events:
-            await anext(events)
-            await anext(events)
-        await asyncio.wait_for(server.closed.wait(), 5)
-
-
-async def test_a_stop_text_ends_the_work_with_exact_usage() -> None:
-    """Across events."""
-    server = fake.fake_sglang(stream(fake.ROLE, fake.delta("네.\n질", 3), fake.delta("문: 뭐", 5), hang=True))
-    async with sglang(server) as engine:
-        events = await events_of(engine, ask(stop=["\n질문:"]))
-        await asyncio.wait_for(server.closed.wait(), 5)
-    assert text_of(events) == "네."
-    assert end_of(events) == Finished(pb.FINISH_REASON_STOP, Usage(35, 5), "\n질문:")
+async def test_an_answer_that_was_aborted_is_not_whole() -> None:
+    """ "abort" is what it says of one that it gave up."""
+    script = stream(fake.ROLE, fake.delta("네", 1), fake.finish("abort"), fake.DONE)
+    assert type(await error_of(script)) is EngineFailed
 
 
 async def test_it_describes_its_model() -> None:
@@ -300,49 +180,9 @@ async def test_what_it_does_not_tell_is_not_known() -> None:
         assert await engine.describe() == Description(models=("ko-1b",), context_length=4096, adapters=("law",))
 
 
-async def test_health_and_load() -> None:
-    """Starting, it answers 503; without `--enable-metrics` there is no page, and nothing is told."""
-    server = fake.fake_sglang()
-    async with sglang(server) as engine:
-        assert await engine.healthy()
-        assert await engine.read_load() == Reading(running=3, waiting=2, kv_cache_use=0.25)
-        server.pages["/health"] = fake.page(status=503)
-        server.pages["/metrics"] = fake.page(fake.NO_ROUTE, 404)
-        assert not await engine.healthy()
-        assert await engine.read_load() == Reading()
-
-
-@pytest.mark.parametrize("script", [refusal(200, fake.LOADED), refusal(400, fake.LOADED_ALREADY)])
-async def test_adapters_are_loaded_while_it_runs(script: Script) -> None:
-    """One that is there already is fine."""
-    server = fake.fake_sglang(script)
-    async with sglang(server) as engine:
-        await engine.load_adapter("law", "/adapters/law")
-    assert server.asked[0].path == "/load_lora_adapter"
-    assert server.asked[0].body == {"lora_name": "law", "lora_path": "/adapters/law"}
-
-
 async def test_an_adapter_that_cannot_be_loaded_says_why() -> None:
     """In the words of the engine."""
     async with sglang(fake.fake_sglang(refusal(400, fake.NOT_LOADED))) as engine:
         with pytest.raises(InvalidField) as caught:
             await engine.load_adapter("law", "/adapters/law")
     assert "No such file" in caught.value.public_message
-
-
-@given(
-    st.lists(st.text(st.sampled_from(SYLLABLES + "각밥🍚 .ᄒ"), min_size=1), min_size=1), st.lists(st.integers(0, 5000))
-)
-def test_hangul_is_whole_wherever_bytes_are_cut(texts: list[str], cuts: list[int]) -> None:
-    """Chats and completions; jamo and emoji, too."""
-    for whole in (fake.chat(*texts), fake.completion(*texts)):
-        text, end = read_through(Answer(ask()), whole, cuts)
-        assert text == "".join(texts)
-        assert end.usage.output_tokens in (len(texts), len(texts) + 1)
-
-
-async def test_all_syllables_come_through() -> None:
-    """Each as a token, in packets that cut most of them in two or three."""
-    events = await answer(stream(*cut(fake.chat(*SYLLABLES), 1021)))
-    assert text_of(events) == SYLLABLES
-    assert tokens_of(events) == 11_172

@@ -3,81 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import soban.v1 as pb
-from soban.generation.engine import Description, EngineRequest, Event, Finished, Piece, Reading, Started, Usage
-from soban.generation.engines.openai_events import Answer
-from soban.generation.engines.vllm import Vllm
+from soban.generation.engine import Description, EngineRequest, Piece, Started, Usage
 from soban.runtime.errors import (
     ContextOverflow,
     EngineFailed,
-    EngineLost,
     EngineOverloaded,
     Internal,
     InvalidField,
     NotBuilt,
     SobanError,
 )
-from soban.runtime.model_settings import ModelConfig
 from unit.generation.conftest import ask, user
-from unit.generation.engines.answers import (
-    SYLLABLES,
-    adapter,
-    cut,
-    end_of,
-    events_of,
-    read_through,
-    text_of,
-    tokens_of,
-)
+from unit.generation.engines.answers import end_of, events_of, raw, text_of, tokens_of
+from unit.generation.engines.benches import VLLM
 from unit.generation.engines.fakes import vllm as fake
-from unit.generation.engines.fakes.playback import Playback, Script, refusal, stream
+from unit.generation.engines.fakes.playback import Script, refusal, stream
 
-CONFIG = ModelConfig(url=f"hf://{fake.MODEL}", engine="vllm", address="http://vllm:8000", adapters={"law": ""})
-
-
-@contextlib.asynccontextmanager
-async def vllm(server: Playback, model: str = "ko-2b", **given: Any) -> AsyncIterator[Vllm]:
-    async with adapter(Vllm, server, CONFIG, model=model, **given) as engine:
-        yield engine
-
-
-async def answer(script: Script, request: pb.GenerateRequest | None = None) -> list[Event]:
-    async with vllm(fake.fake_vllm(script)) as engine:
-        return await events_of(engine, request)
-
-
-async def body_of(request: pb.GenerateRequest, seed: int | None = None) -> dict[str, Any]:
-    """What the server is sent."""
-    server = fake.fake_vllm()
-    async with vllm(server) as engine:
-        engine.check(request)
-        await events_of(engine, request, seed)
-    return server.asked[0].body
-
-
-async def error_of(script: Script, request: pb.GenerateRequest | None = None) -> SobanError:
-    """What the caller gets."""
-    with pytest.raises(SobanError) as caught:
-        await answer(script, request)
-    return caught.value
-
-
-async def test_an_answer_begins_comes_in_pieces_and_ends() -> None:
-    """With usage of its own, the end token and the prompt's cached part counted."""
-    events = await answer(stream(fake.chat("안녕", "하세요", "!", cached=24)))
-    assert events[0] == Started()
-    assert text_of(events) == "안녕하세요!"
-    assert events[-1] == Finished(pb.FINISH_REASON_STOP, Usage(35, 4, 24))
+vllm, answer, body_of, error_of = VLLM.before, VLLM.answer, VLLM.body_of, VLLM.error_of
 
 
 async def test_a_piece_comes_as_soon_as_its_token_and_tells_the_size_of_the_prompt_once() -> None:
@@ -105,30 +54,6 @@ async def test_a_server_that_tells_usage_at_the_end_only() -> None:
     events = await answer(script)
     assert tokens_of(events) == 2
     assert end_of(events).usage == Usage(35, 7)
-
-
-def raw(prompt: str = "수도는", **options: Any) -> pb.GenerateRequest:
-    return pb.GenerateRequest(prompt=prompt, options=pb.GenerationOptions(**options))
-
-
-async def test_a_raw_prompt_may_fill_its_context() -> None:
-    """Unsaid, and for null, vLLM takes 16 tokens, and it refuses what goes beyond: the prompt is counted first."""
-    server = fake.fake_vllm(refusal(200, fake.TOKENIZED), stream(fake.completion(" 서울", "입니다")))
-    async with vllm(server) as engine:
-        events = await events_of(engine, raw())
-    assert text_of(events) == " 서울입니다"
-    assert events[-1] == Finished(pb.FINISH_REASON_LENGTH, Usage(5, 2))
-    assert [asked.path for asked in server.asked] == ["/tokenize", "/v1/completions"]
-    assert server.asked[0].body == {"model": "ko-2b", "prompt": "수도는"}
-    assert server.asked[1].body["max_tokens"] == 4096 - 3
-
-
-async def test_a_limit_that_was_given_needs_no_count() -> None:
-    """One request, as for a chat."""
-    server = fake.fake_vllm(stream(fake.completion("서울")))
-    async with vllm(server) as engine:
-        await events_of(engine, raw(max_tokens=7))
-    assert [(asked.path, asked.body["max_tokens"]) for asked in server.asked] == [("/v1/completions", 7)]
 
 
 async def test_a_prompt_beyond_the_context_is_left_to_the_engine() -> None:
@@ -293,17 +218,6 @@ async def test_an_adapter_is_a_model_of_its_own_name() -> None:
     assert server.asked[0].body["model"] == "law"
 
 
-async def test_without_a_configured_name_the_base_model_is_asked() -> None:
-    """Looked up once; never an adapter."""
-    server = fake.fake_vllm()
-    server.pages["/v1/models"] = fake.page(fake.models(fake.ADAPTER, fake.BASE))
-    async with vllm(server, model="") as engine:
-        await events_of(engine)
-        await events_of(engine)
-    assert [asked.body["model"] for asked in server.asked] == ["ko-2b"] * 2
-    assert server.looked.count("/v1/models") == 1
-
-
 @pytest.mark.parametrize(
     ("wanted", "called"),
     [("ko-2b", "ko-2b"), (fake.MODEL, "ko-2b"), ("LGAI-EXAONE/EXAONE-4.0-1.2B", "LGAI-EXAONE/EXAONE-4.0-1.2B")],
@@ -349,11 +263,8 @@ async def test_every_refusal_has_a_class_of_its_own(
     request_: pb.GenerateRequest, status: int, body: bytes, kind: type[SobanError], field: str | None
 ) -> None:
     """Before the stream as a status, in it as an event: the class is the same."""
-    error = await error_of(refusal(status, body), request_)
-    assert (type(error), error.field) == (kind, field)
-    if b'"code"' in body:
-        inside = await error_of(stream(fake.error_event(body)), request_)
-        assert (type(inside), inside.field) == (kind, field)
+    event = fake.error_event(body) if b'"code"' in body else b""
+    assert await VLLM.refusals(status, body, event, request_) == {(kind, field)}
 
 
 @pytest.mark.parametrize("body", [fake.TOO_LONG, fake.OLD_TOO_LONG, fake.OLDEST_TOO_LONG])
@@ -380,42 +291,12 @@ async def test_overload_tells_when_to_come_again() -> None:
     assert (await error_of(refusal(429, b"", Retry_After="7"))).retry_after == 7.0
 
 
-@pytest.mark.parametrize(
-    ("script", "kind"),
-    [
-        (stream(cut=True), EngineLost),
-        (stream(fake.ROLE, fake.delta("네", 1), cut=True), EngineLost),
-        (stream(fake.ROLE, fake.delta("네", 1)), EngineLost),
-        (stream(fake.ROLE, fake.delta("네", 1), fake.DONE), EngineLost),
-        (stream(fake.ROLE, fake.delta("네", 1), fake.delta("", 1, "abort"), fake.DONE), EngineFailed),
-        (stream(fake.ROLE, fake.delta("네", 1), fake.error_event(fake.FAILED)), EngineFailed),
-        (stream(fake.ROLE, fake.delta("네", 1)[:-20]), EngineLost),
-    ],
-    ids=["no answer", "cut", "no end", "done only", "aborted", "error event", "half an event"],
-)
-async def test_an_engine_that_breaks_is_lost_or_has_failed(script: Script, kind: type[SobanError]) -> None:
-    """Never an answer that looks whole."""
-    assert type(await error_of(script)) is kind
-
-
-async def test_closing_the_answer_closes_the_connection() -> None:
-    """vLLM then aborts the request."""
-    server = fake.fake_vllm(stream(fake.ROLE, fake.delta("네", 1), hang=True))
-    async with vllm(server) as engine:
-        async with aclosing(engine.generate(EngineRequest(ask()))) as events:
-            await anext(events)
-            await anext(events)
-        await asyncio.wait_for(server.closed.wait(), 5)
-
-
-async def test_a_stop_text_ends_the_work_with_exact_usage() -> None:
-    """Across events."""
-    server = fake.fake_vllm(stream(fake.ROLE, fake.delta("네.\n질", 3), fake.delta("문: 뭐", 5), hang=True))
-    async with vllm(server) as engine:
-        events = await events_of(engine, ask(stop=["\n질문:"]))
-        await asyncio.wait_for(server.closed.wait(), 5)
-    assert text_of(events) == "네."
-    assert end_of(events) == Finished(pb.FINISH_REASON_STOP, Usage(35, 5), "\n질문:")
+async def test_an_answer_that_was_aborted_is_not_whole() -> None:
+    """ "abort" is what it says of one that it gave up."""
+    assert (
+        type(await error_of(stream(fake.ROLE, fake.delta("네", 1), fake.delta("", 1, "abort"), fake.DONE)))
+        is EngineFailed
+    )
 
 
 async def test_it_describes_its_model_and_adapters() -> None:
@@ -435,28 +316,6 @@ async def test_something_else_at_the_address_is_no_engine() -> None:
             await engine.describe()
 
 
-async def test_health_and_load() -> None:
-    """A dead engine core answers 503; a page that is not there tells nothing."""
-    server = fake.fake_vllm()
-    async with vllm(server) as engine:
-        assert await engine.healthy()
-        assert await engine.read_load() == Reading(running=3, waiting=2, kv_cache_use=0.25)
-        server.pages["/health"] = fake.page(status=503)
-        server.pages["/metrics"] = fake.page(fake.NO_ROUTE, 404)
-        assert not await engine.healthy()
-        assert await engine.read_load() == Reading()
-
-
-@pytest.mark.parametrize("script", [refusal(200, b"Success"), refusal(400, fake.LOADED_ALREADY)])
-async def test_adapters_are_loaded_while_it_runs(script: Script) -> None:
-    """One that is there already is fine."""
-    server = fake.fake_vllm(script)
-    async with vllm(server) as engine:
-        await engine.load_adapter("law", "/adapters/law")
-    assert server.asked[0].path == "/v1/load_lora_adapter"
-    assert server.asked[0].body == {"lora_name": "law", "lora_path": "/adapters/law"}
-
-
 @pytest.mark.parametrize(
     ("script", "error"), [(refusal(404, fake.NO_ROUTE), NotBuilt), (refusal(404, fake.NO_ADAPTER), EngineFailed)]
 )
@@ -465,24 +324,6 @@ async def test_an_adapter_that_cannot_be_loaded(script: Script, error: type[Soba
     async with vllm(fake.fake_vllm(script)) as engine:
         with pytest.raises(error):
             await engine.load_adapter("law", "/adapters/law")
-
-
-@given(
-    st.lists(st.text(st.sampled_from(SYLLABLES + "각밥🍚 .ᄒ"), min_size=1), min_size=1), st.lists(st.integers(0, 5000))
-)
-def test_hangul_is_whole_wherever_bytes_are_cut(texts: list[str], cuts: list[int]) -> None:
-    """Chats and completions; jamo and emoji, too."""
-    for whole in (fake.chat(*texts), fake.completion(*texts)):
-        text, end = read_through(Answer(ask()), whole, cuts)
-        assert text == "".join(texts)
-        assert end.usage.output_tokens in (len(texts), len(texts) + 1)
-
-
-async def test_all_syllables_come_through() -> None:
-    """Each as a token, in packets that cut most of them in two or three; the end token may count with the last."""
-    events = await answer(stream(*cut(fake.chat(*SYLLABLES), 1021)))
-    assert text_of(events) == SYLLABLES
-    assert tokens_of(events) in (11_172, 11_173)
 
 
 async def test_requests_with_everything_pass_the_check() -> None:
