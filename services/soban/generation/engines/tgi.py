@@ -1,9 +1,9 @@
 """Adapter to Hugging Face's text-generation-inference.
 
-Two ways lead to an answer. With the model's tokenizer at hand (`models.<name>.tokenizer`) the prompt is rendered here
-and the answer read by token ids from the native stream: TGI's router may break Hangul between tokens, and then only ids
-are right. Without it, and for tools and images, TGI's chat endpoint renders; text that it breaks is an error, never an
-answer with holes.
+Two ways lead to an answer. With the model's tokenizer at hand (`models.<name>.tokenizer`) the prompt is rendered here,
+or by TGI where the tokenizer comes without a chat template, and the answer is read by token ids from the native stream:
+TGI's router may break Hangul between tokens, and then only ids are right. Without it, and for tools and images, TGI's
+chat endpoint renders; text that it breaks is an error, never an answer with holes.
 """
 
 from __future__ import annotations
@@ -44,8 +44,6 @@ _LIBRARIES = ("jinja2", "tokenizers")
 _TOKENIZER = "models.<name>.tokenizer"
 _AT_ONCE = 20_000
 """Bytes of a request up to which rendering and counting stay in the event loop: a few milliseconds."""
-# Done here rather than by TGI.
-_BY_TOKENIZER = frozenset({Feature.CONTINUATION, Feature.TEMPLATE_ARGUMENTS})
 # The chat endpoint has no words for them.
 _NATIVE_ONLY = (Feature.CONTINUATION, Feature.TEMPLATE_ARGUMENTS, Feature.TOP_K, Feature.REPETITION_PENALTY)
 _SHAPED = frozenset({Feature.TOOLS, Feature.JSON_SCHEMA, Feature.REGEX})
@@ -74,22 +72,24 @@ class Tgi:
         self._server = TgiServer(context.http)
         self._vocabulary = _vocabulary_of(context.config)
         if self._vocabulary is None:
-            self.support -= _BY_TOKENIZER
+            self.support -= {Feature.CONTINUATION, Feature.TEMPLATE_ARGUMENTS}
+        elif not self._vocabulary.renders:
+            self.support -= {Feature.TEMPLATE_ARGUMENTS}
 
     def check(self, request: pb.GenerateRequest) -> None:
         """As `Engine.check`."""
         require_support(KIND, Tgi.support, request)
         check_options(request)
-        if not self._by_chat(request):
-            return
+        by_chat = self._by_chat(request)
         for feature in needed(request):
-            if feature in _NATIVE_ONLY:
-                lacking = f"without {_TOKENIZER}" if self._vocabulary is None else "with tools or images"
+            lacking = self._lacking(feature, by_chat=by_chat) if request.messages else ""
+            if lacking:
                 raise NotBuilt(
                     f"{feature.value} on engine tgi {lacking} is not built",
                     metadata={"feature": feature.value, "engine": KIND},
                 )
-        CHAT.body(request, None)
+        if by_chat:
+            CHAT.body(request, None)
 
     async def generate(self, asked: EngineRequest) -> AsyncGenerator[Event, None]:
         """As `Engine.generate`."""
@@ -137,6 +137,14 @@ class Tgi:
         """As `Engine.load_adapter`: TGI loads the ones of `--lora-adapters` at its start only."""
         raise not_built(KIND, Feature.ADAPTER_LOADING, adapter=name, path=path)
 
+    def _lacking(self, feature: Feature, *, by_chat: bool) -> str:
+        """What keeps a feature of TGI from a conversation; empty if nothing does."""
+        if by_chat and feature in _NATIVE_ONLY:
+            return f"without {_TOKENIZER}" if self._vocabulary is None else "with tools or images"
+        if feature is Feature.TEMPLATE_ARGUMENTS and feature not in self.support:
+            return f"without a chat template beside {_TOKENIZER}"
+        return ""
+
     def _by_chat(self, request: pb.GenerateRequest) -> bool:
         if not request.messages:
             return False
@@ -179,9 +187,13 @@ class Tgi:
         TGI puts tokens before every prompt, whether or not a chat template has written them already: they go once.
         """
         around = await self._server.around(vocabulary)
+        told = None
+        if request.messages and not vocabulary.renders:
+            messages, begun = vocabulary.unrendered(request)
+            told = await self._server.render(messages, request) + begun
 
         def work() -> tuple[str, int]:
-            prompt = vocabulary.prompt(request).removeprefix(around.before)
+            prompt = (vocabulary.prompt(request) if told is None else told).removeprefix(around.before)
             return prompt, vocabulary.count(prompt) + around.tokens
 
         return work() if request.ByteSize() <= _AT_ONCE else await asyncio.to_thread(work)

@@ -8,7 +8,7 @@ to a grammar is tried out, because some backends take one and ignore it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,12 +19,17 @@ from soban.generation.engines.openai_errors import refusal_of
 from soban.generation.engines.tgi_errors import error_of
 from soban.generation.engines.tgi_events import NativeAnswer, ServerText
 from soban.generation.engines.tgi_info import Info, info_of
+from soban.generation.engines.tgi_request import KIND
 from soban.runtime.errors import EngineFailed, InvalidField, NotBuilt
 
 if TYPE_CHECKING:
     from soban.generation.engines.tgi_vocabulary import Vocabulary
 
 GENERATE_PATH = "/generate_stream"
+_NO_TEMPLATE = "template error: template not found"
+_TEMPLATE_FILES = (
+    "put tokenizer_config.json or chat_template.jinja of the model's repository beside models.<name>.tokenizer"
+)
 # Bytes, syllables in and out of vocabularies, capitals, digits, white space: two vocabularies that agree on it are one.
 _SAMPLE = "소반 Table 2026: 뷁 쑥덕쑥덕, Seoul의 밥상\n"
 # No model writes it by itself.
@@ -88,6 +93,25 @@ class TgiServer:
             return None
         tokens = answered.json().get("tokenize_response")
         return len(tokens) if isinstance(tokens, list) else None
+
+    async def render(self, messages: Sequence[Mapping[str, Any]], request: pb.GenerateRequest) -> str:
+        """A conversation as its own template writes it.
+
+        Raises SobanError: InvalidField where it has no template either, as of a model that is not for conversations,
+        and EngineFailed where it does not tell, which is no fault of the request.
+        """
+        answered = await self._http.post("/chat_tokenize", {"model": KIND, "messages": messages})
+        if answered.status in (404, 405):
+            raise EngineFailed(f"this TGI has no /chat_tokenize to render a conversation: {_TEMPLATE_FILES}")
+        if answered.status != 200:
+            refusal = refusal_of(answered)
+            if refusal.message.lower().startswith(_NO_TEMPLATE):
+                raise InvalidField(f"this TGI has no chat template for its model: {_TEMPLATE_FILES}", field="messages")
+            raise error_of(refusal, request)
+        text = answered.json().get("templated_text")
+        if not isinstance(text, str):
+            raise EngineFailed(f"this TGI does not tell how it renders a conversation: {_TEMPLATE_FILES}")
+        return text
 
     async def keeps_shapes(self) -> bool:
         """Whether an answer follows a grammar that was sent with the request. Raises SobanError."""

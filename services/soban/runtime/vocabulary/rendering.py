@@ -40,7 +40,7 @@ def render_chat(
     """
     writer = Writer(markers, normalize=how.normalize)
     written = writer.messages(messages, how.system_prompt)
-    begun = _begun_answer(written) if how.continue_final_message else ""
+    begun = begun_answer(written) if how.continue_final_message else ""
     prompt = template.render(
         written,
         writer.tools(tools),
@@ -51,8 +51,8 @@ def render_chat(
     return prompt + begun
 
 
-def _begun_answer(written: list[dict[str, Any]]) -> str:
-    """Takes the last message out: it is written after the header of the answer, and left open."""
+def begun_answer(written: list[dict[str, Any]]) -> str:
+    """Takes the last message out: its text follows the header of the answer, and is left open. Raises InvalidField."""
     if not written or written[-1]["role"] != "assistant":
         raise InvalidField("only an ASSISTANT message can be continued, and it is the last", field="messages")
     text: str = written.pop()["content"]

@@ -11,19 +11,16 @@ from pathlib import Path
 
 import pytest
 
-import soban.v1 as pb
 from soban.generation.engine import Description, EngineRequest, Reading
 from soban.runtime.config import ConfigError
 from soban.runtime.errors import (
     EngineFailed,
-    InvalidField,
     NotBuilt,
 )
 from unit.generation.conftest import ask
 from unit.generation.engines.answers import end_of, events_of, text_of
 from unit.generation.engines.fakes.tgi import MODEL, FakeTgi
-from unit.generation.engines.fakes.vocabularies import BUNDLED
-from unit.generation.engines.tgi_adapter import ANSWER, error_of, fake, tgi
+from unit.generation.engines.tgi_adapter import error_of, fake, tgi
 from unit.tokenization.vocabularies import BOS, END, USER, byte_level, lower_casing, save
 
 
@@ -165,15 +162,6 @@ def test_the_adapter_loads_no_library_before_it_needs_it() -> None:
     program = "import sys, soban.generation.engines.kinds; print({'jinja2', 'tokenizers'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
-
-
-async def test_a_tokenizer_without_a_template_answers_raw_prompts_only(tmp_path: Path) -> None:
-    """A base model is no chat model."""
-    path = tmp_path / "tokenizer.json"
-    path.write_bytes(BUNDLED.read_bytes())
-    assert isinstance(await error_of(fake(), tokenizer=path), InvalidField)
-    async with tgi(fake(), path) as engine:
-        assert text_of(await events_of(engine, pb.GenerateRequest(prompt="밥"))) == ANSWER
 
 
 def test_tokens_that_are_no_bytes_of_a_text_are_refused(tmp_path: Path) -> None:
