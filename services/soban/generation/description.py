@@ -35,8 +35,7 @@ class Card:
 def model_of(name: str, card: Card, pool: Pool, support: frozenset[Feature]) -> pb.Model:
     """What clients may know; `support` is that of its kind of engine."""
     told = pool.description
-    lacks = {Feature.TOOLS: told.tools is False, Feature.IMAGES: told.images is False} if told is not None else {}
-    able = {feature for feature in support if not lacks.get(feature)}
+    able = support - told.lacks if told is not None else support
     return pb.Model(
         name=name,
         url=card.config.url,

@@ -123,10 +123,9 @@ class Description:
     """Tokens of prompt and answer that one sequence may take."""
     slots: int | None = None
     """Sequences that it works on at once."""
-    tools: bool | None = None
-    """Whether the chat template and the engine have a place for tools."""
-    images: bool | None = None
-    """Whether the model sees pictures."""
+    lacks: frozenset[Feature] = frozenset()
+    """What this one cannot do though its kind can: its model, its template or how it was started has no place for it.
+    What it does not tell of is not here."""
     adapters: tuple[str, ...] = ()
     """LoRA adapters that it has loaded."""
     version: str = ""

@@ -15,7 +15,7 @@ from soban.generation.choosing.demand import Demand
 from soban.generation.choosing.prefix import prefix_of
 from soban.generation.cost import Pricer
 from soban.generation.description import Card, model_of
-from soban.generation.engine import Engine, EngineRequest, Piece, Usage
+from soban.generation.engine import Engine, EngineRequest, Feature, Piece, Usage
 from soban.generation.fleet import Fleet
 from soban.generation.instruments import Spending
 from soban.generation.load import load_of
@@ -125,7 +125,7 @@ class ServedModel:
                 field="options.n",
             )
         told = self.pool.description
-        if request.options.tools and told is not None and told.tools is False:
+        if request.options.tools and told is not None and Feature.TOOLS in told.lacks:
             raise InvalidField("this model's chat template or engine has no place for tools", field="options.tools")
         self._speaker.check(request)
 

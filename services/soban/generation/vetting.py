@@ -46,6 +46,8 @@ class Vetting:
         self._warm = warm
         self._missing: set[tuple[str, str]] = set()
         """Replicas and adapters of which the log knows already."""
+        self._chatless: set[str] = set()
+        """Replicas that answered a plain text and no conversation."""
 
     async def admit(self, replica: str, engine: Engine) -> Vetted:
         """Asks everything, adapters and a first request included. Raises Unfit."""
@@ -53,7 +55,10 @@ class Vetting:
             vetted = await self.check(replica, engine)
         except SobanError as err:
             raise Unfit(f"replica {replica} does not describe itself: {err.whole_message}") from err
-        return replace(vetted, pause=await self._greet(replica, engine)) if self._warm else vetted
+        if not self._warm:
+            return vetted
+        pause = await self._greet(replica, engine)
+        return replace(vetted, description=self._as_greeted(replica, vetted.description), pause=pause)
 
     async def check(self, replica: str, engine: Engine) -> Vetted:
         """Asks without a first request. Raises Unfit, and SobanError when the engine does not tell."""
@@ -62,11 +67,13 @@ class Vetting:
             wrong = self._identity.judge(replica, description.models, {*description.adapters, *self._adapters})
             if wrong:
                 raise Unfit(wrong)
-        return Vetted(description, await self._load_adapters(replica, engine, description))
+        adapters = await self._load_adapters(replica, engine, description)
+        return Vetted(self._as_greeted(replica, description), adapters)
 
     def forget(self, replica: str) -> None:
         """It is away."""
         self._missing = {(known, adapter) for known, adapter in self._missing if known != replica}
+        self._chatless.discard(replica)
         if self._identity is not None:
             self._identity.forget(replica)
 
@@ -96,19 +103,29 @@ class Vetting:
     async def _greet(self, replica: str, engine: Engine) -> float | None:
         """The first request through an engine is slow: it compiles the chat template and touches all of the model.
 
-        Models without a chat template get a plain text. An engine that has no time is warm: others use it already.
+        Models without a chat template get a plain text, and conversations are no longer among what they can do. An
+        engine that has no time is warm: others use it already.
         """
         hello = pb.Message(role=pb.ROLE_USER, parts=[pb.ContentPart(text=_HELLO)])
         try:
             try:
                 await _answered(engine, pb.GenerateRequest(model=self._model, messages=[hello]))
-            except (InvalidArgument, NotBuilt):
+            except (InvalidArgument, NotBuilt) as err:
                 await _answered(engine, pb.GenerateRequest(model=self._model, prompt=_HELLO))
+                self._chatless.add(replica)
+                fields = {"model": self._model, "replica": replica, "error": err.whole_message}
+                _logger.warning("model answers raw prompts and no conversations", extra=fields)
         except EngineOverloaded as err:
             return err.retry_after
         except SobanError as err:
             raise Unfit(f"replica {replica} fails its first request: {err.whole_message}") from err
         return None
+
+    def _as_greeted(self, replica: str, description: Description) -> Description:
+        """With what its first request showed."""
+        if replica not in self._chatless:
+            return description
+        return replace(description, lacks=description.lacks | {Feature.CHAT})
 
 
 async def _answered(engine: Engine, request: pb.GenerateRequest) -> None:

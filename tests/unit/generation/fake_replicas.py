@@ -29,7 +29,7 @@ class FakeEngine:
 
     def __init__(self, model: str = MODEL, slots: int | None = 4) -> None:
         self.support = frozenset(Feature)
-        self.description = Description(models=(model,) if model else (), context_length=1024, slots=slots, tools=True)
+        self.description = Description(models=(model,) if model else (), context_length=1024, slots=slots)
         self.alive = True
         self.fails: Exception | None = None
         self.refuses: list[SobanError] = []

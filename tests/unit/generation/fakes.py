@@ -48,7 +48,7 @@ class FakeEngine:
         self.plays: list[Sequence[Step]] = list(plays) or [[Started(), Piece("안녕", tokens=1), END]]
         self.asked: list[tuple[pb.GenerateRequest, int | None]] = []
         self.closed = 0
-        self.description: Description | SobanError = Description(context_length=1024, slots=4, tools=True)
+        self.description: Description | SobanError = Description(context_length=1024, slots=4)
 
     def check(self, request: pb.GenerateRequest) -> None:
         """Everything is possible."""

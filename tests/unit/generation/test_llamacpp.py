@@ -206,7 +206,7 @@ async def test_an_engine_that_lives_and_writes_nothing_is_given_up(llama: FakeLl
 
 async def test_the_engine_describes_its_model(engine: LlamaCpp) -> None:
     """Context of one sequence, slots, tools."""
-    assert await engine.describe() == Description(models=("m",), context_length=2048, slots=4, tools=True)
+    assert await engine.describe() == Description(models=("m",), context_length=2048, slots=4)
 
 
 async def test_something_else_at_the_address_is_no_engine(llama: FakeLlama, engine: LlamaCpp) -> None:

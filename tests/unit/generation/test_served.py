@@ -404,12 +404,22 @@ async def test_leaving_early_frees_slot_and_engine(steps: int) -> None:
 async def test_what_the_model_can_never_answer_is_refused_before_the_queue() -> None:
     """More choices than slots; tools without a place in the template."""
     toolless = FakeEngine()
-    toolless.description = Description(context_length=64, slots=1, tools=False)
+    toolless.description = Description(context_length=64, slots=1, lacks=frozenset({Feature.TOOLS}))
     async with serving(toolless, parallel=2) as model:
         for request, field in ((ask(n=3), "options.n"), (ask(tools=[pb.Tool(name="t")]), "options.tools")):
             with pytest.raises(InvalidField) as caught:
                 model.served.check(request)
             assert caught.value.field == field
+
+
+async def test_what_its_replica_lacks_is_not_promised() -> None:
+    """Though others of its kind can; what the kind has and the replica does not deny is."""
+    poor = FakeEngine()
+    poor.description = Description(context_length=64, slots=1, lacks=frozenset({Feature.CHAT, Feature.JSON_SCHEMA}))
+    async with serving(poor) as model:
+        told = set((await model.served.model()).capabilities)
+    assert not told & {pb.Model.CAPABILITY_CHAT, pb.Model.CAPABILITY_JSON_SCHEMA}
+    assert told >= {pb.Model.CAPABILITY_COMPLETION, pb.Model.CAPABILITY_TOOLS}
 
 
 async def test_an_answer_has_its_price() -> None:

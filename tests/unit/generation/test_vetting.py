@@ -39,6 +39,19 @@ async def test_a_model_without_a_chat_template_is_asked_with_a_plain_text(error:
     assert [request.prompt for request in engine.asked] == ["", "안녕하세요"]
 
 
+async def test_conversations_are_not_promised_where_the_first_was_refused(caplog: pytest.LogCaptureFixture) -> None:
+    """Nor by later checks; why is in the log, once. The next process of the engine may have a template."""
+    engine, ours = FakeEngine(), vetting()
+    engine.refuses = [InvalidField("no chat template", field="messages")]
+    assert (await ours.admit("a", engine)).description.lacks == {Feature.CHAT}
+    assert (await ours.check("a", engine)).description.lacks == {Feature.CHAT}
+    assert (await ours.check("b", engine)).description.lacks == frozenset()
+    (record,) = caplog.records
+    assert (record.message, record.error) == ("model answers raw prompts and no conversations", "no chat template")  # type: ignore[attr-defined]
+    ours.forget("a")
+    assert (await ours.admit("a", engine)).description.lacks == frozenset()
+
+
 async def test_an_engine_that_fails_its_first_request_is_unfit() -> None:
     """Whatever its health says."""
     engine = FakeEngine()

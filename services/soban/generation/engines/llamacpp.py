@@ -50,8 +50,7 @@ class LlamaCpp:
                 models=tuple(name for name in names if name),
                 context_length=props["default_generation_settings"]["n_ctx"],
                 slots=props["total_slots"],
-                tools=bool(props.get("chat_template_caps", {}).get("supports_tools", False)),
-                images=props.get("modalities", {}).get("vision"),
+                lacks=_lacks(props),
                 adapters=tuple(await self._ids()) if self._adapters else (),
                 version=str(props.get("build_info") or ""),
             )
@@ -92,6 +91,15 @@ class LlamaCpp:
             raise EngineFailed("the engine does not list its adapters as llama.cpp does") from err
         self._adapter_ids = {_name_of(path, self._adapters): number for path, number in loaded.items()}
         return self._adapter_ids
+
+
+def _lacks(props: Mapping[str, Any]) -> frozenset[Feature]:
+    """Old versions tell nothing of templates, and have no place for tools in them; of pictures others are not known."""
+    told = {
+        Feature.TOOLS: not props.get("chat_template_caps", {}).get("supports_tools"),
+        Feature.IMAGES: props.get("modalities", {}).get("vision") is False,
+    }
+    return frozenset(feature for feature, lacking in told.items() if lacking)
 
 
 def _name_of(path: str, configured: Mapping[str, str]) -> str:

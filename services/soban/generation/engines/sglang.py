@@ -97,8 +97,7 @@ class SgLang:
             models=tuple(dict.fromkeys([*listed.names, *([path] if path else [])])),
             context_length=listed.context_length,
             slots=_slots(server),
-            tools=bool(model["tool_call_parser"]) if "tool_call_parser" in model else None,
-            images=model.get("has_image_understanding"),
+            lacks=_lacks(model),
             adapters=listed.adapters,
             version=str(server.get("version") or ""),
         )
@@ -126,6 +125,15 @@ class SgLang:
             except SobanError:
                 continue
         return {}
+
+
+def _lacks(model: Mapping[str, Any]) -> frozenset[Feature]:
+    """Without a parser it makes no calls of what a model writes."""
+    told = {
+        Feature.TOOLS: not model.get("tool_call_parser", True),
+        Feature.IMAGES: model.get("has_image_understanding") is False,
+    }
+    return frozenset(feature for feature, lacking in told.items() if lacking)
 
 
 def _slots(server: Mapping[str, Any]) -> int | None:

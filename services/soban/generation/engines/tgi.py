@@ -109,13 +109,11 @@ class Tgi:
     async def describe(self) -> Description:
         """As `Engine.describe`. It names one model whatever a request says, and does not tell its adapters."""
         info = await self._server.look()
-        unable = False if info.always_samples else None
         return Description(
             models=(info.model,),
             context_length=info.total_tokens,
             slots=info.requests,
-            tools=unable,
-            images=unable,
+            lacks=await self._lacks(info),
             version=info.version,
         )
 
@@ -149,6 +147,14 @@ class Tgi:
         if not request.messages:
             return False
         return self._vocabulary is None or _sees(request) or bool(request.options.tools)
+
+    async def _lacks(self, info: Info) -> frozenset[Feature]:
+        """Whether it keeps to shapes a busy server may not tell; then the next look does."""
+        blind = frozenset({Feature.IMAGES} if info.always_samples else ())
+        try:
+            return blind if await self._server.keeps_shapes() else blind | _SHAPED
+        except SobanError:
+            return blind
 
     async def _check_server(self, request: pb.GenerateRequest, info: Info) -> None:
         """What this very server cannot do, though others of its kind can. Raises NotBuilt."""

@@ -112,10 +112,12 @@ async def test_it_describes_its_model_by_name_and_path() -> None:
     """And its version, where it tells."""
     server = fake.fake_llamacpp()
     async with llamacpp(server) as engine:
-        described = Description(models=("m", fake.PATH), context_length=2048, slots=4, tools=True, images=False)
+        blind = frozenset({Feature.IMAGES})
+        described = Description(models=("m", fake.PATH), context_length=2048, slots=4, lacks=blind)
         assert await engine.describe() == described
         server.pages["/props"] = fake.page(fake.OLD_PROPS)
-        told = Description(context_length=2048, slots=4, tools=False, version="b6500-a1b2c3d4")
+        toolless = frozenset({Feature.TOOLS})
+        told = Description(context_length=2048, slots=4, lacks=toolless, version="b6500-a1b2c3d4")
         assert await engine.describe() == told
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import soban.v1 as pb
-from soban.generation.engine import Description, EngineRequest, Piece, Usage
+from soban.generation.engine import Description, EngineRequest, Feature, Piece, Usage
 from soban.runtime.errors import (
     ContextOverflow,
     EngineFailed,
@@ -158,8 +158,7 @@ async def test_it_describes_its_model() -> None:
         models=("ko-1b", fake.MODEL),
         context_length=4096,
         slots=96,
-        tools=False,
-        images=False,
+        lacks=frozenset({Feature.TOOLS, Feature.IMAGES}),
         adapters=("law",),
         version="0.5.4",
     )
@@ -169,7 +168,7 @@ async def test_it_describes_its_model() -> None:
         server.pages["/get_model_info"] = fake.page(fake.OLD_MODEL_INFO)
         server.pages["/get_server_info"] = server.pages.pop("/server_info")
         del server.pages["/model_info"]
-        assert await engine.describe() == replace(described, tools=None, images=None)
+        assert await engine.describe() == replace(described, lacks=frozenset())
 
 
 async def test_what_it_does_not_tell_is_not_known() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 from contextlib import aclosing
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from soban.generation.engine import Description, EngineRequest, Reading
+from soban.generation.engine import Description, EngineRequest, Feature, Reading
 from soban.runtime.config import ConfigError
 from soban.runtime.errors import (
     EngineFailed,
@@ -94,7 +95,28 @@ async def test_it_describes_itself() -> None:
     async with tgi(fake(backend="python")) as engine:
         assert await engine.describe() == told
     async with tgi(fake()) as engine:
-        assert await engine.describe() == replace(told, tools=False, images=False)
+        lacks = frozenset({Feature.IMAGES, Feature.TOOLS, Feature.JSON_SCHEMA, Feature.REGEX})
+        assert await engine.describe() == replace(told, lacks=lacks)
+
+
+async def test_shapes_are_not_promised_where_grammars_are_switched_off() -> None:
+    """By `--disable-grammar-support`, whatever the backend; tried out once."""
+    server = fake(backend="python", fails=(0, "Input validation error: grammar is not supported", "validation"))
+    async with tgi(server) as engine:
+        for _ in range(2):
+            told = await engine.describe()
+            assert told.lacks == {Feature.TOOLS, Feature.JSON_SCHEMA, Feature.REGEX}
+    assert len(server.bodies()) == 1
+
+
+async def test_a_busy_server_is_asked_for_shapes_again() -> None:
+    """It is described all the same: that it has no time does not tell that it cannot."""
+    server = fake(concurrent=0)
+    server.pages["/info"] = (200, json.dumps({**server.info(), "max_concurrent_requests": 1}).encode())
+    async with tgi(server) as engine:
+        assert (await engine.describe()).lacks == {Feature.IMAGES}
+        server.concurrent = 1
+        assert Feature.REGEX in (await engine.describe()).lacks
 
 
 async def test_something_else_at_the_address_is_no_tgi() -> None:
