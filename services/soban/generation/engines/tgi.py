@@ -9,6 +9,7 @@ chat endpoint renders; text that it breaks is an error, never an answer with hol
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from importlib.util import find_spec
@@ -39,6 +40,8 @@ from soban.runtime.model_settings import ModelConfig
 
 if TYPE_CHECKING:
     from soban.generation.engines.tgi_vocabulary import Vocabulary
+
+_logger = logging.getLogger(__name__)
 
 _LIBRARIES = ("jinja2", "tokenizers")
 _TOKENIZER = "models.<name>.tokenizer"
@@ -71,6 +74,7 @@ class Tgi:
         self._http = context.http
         self._server = TgiServer(context.http)
         self._vocabulary = _vocabulary_of(context.config)
+        self._warned = False
         if self._vocabulary is None:
             self.support -= {Feature.CONTINUATION, Feature.TEMPLATE_ARGUMENTS}
         elif not self._vocabulary.renders:
@@ -109,6 +113,9 @@ class Tgi:
     async def describe(self) -> Description:
         """As `Engine.describe`. It names one model whatever a request says, and does not tell its adapters."""
         info = await self._server.look()
+        if self._vocabulary is None and info.always_samples and not self._warned:
+            self._warned = True
+            _logger.warning("this TGI breaks Hangul without a tokenizer", extra={"mend": f"set {_TOKENIZER}"})
         return Description(
             models=(info.model,),
             context_length=info.total_tokens,

@@ -63,14 +63,22 @@ class IdText:
 
 
 class ServerText:
-    """Reads tokens as the server writes them, where no vocabulary is at hand. Raises NotBuilt for U+FFFD."""
+    """Reads tokens as the server writes them, where no vocabulary is at hand. Raises NotBuilt for text with holes.
+
+    U+FFFD with nothing after it is a character that the end of the answer cut. It is left out, as `TokenText` does.
+    """
+
+    def __init__(self) -> None:
+        self._cut = False
 
     def text(self, token: Mapping[str, Any]) -> str:
         """As `Words`."""
         text: str = token["text"]
-        if _BROKEN in text:
+        whole = text.rstrip(_BROKEN)
+        if (text and self._cut) or _BROKEN in whole:
             raise broken_text()
-        return text
+        self._cut = whole != text or self._cut
+        return whole
 
     def own_bytes(self, token: Mapping[str, Any]) -> bytes:
         """As `Words`."""
@@ -184,7 +192,7 @@ class NativeAnswer:
 
 
 class ChatAnswer(Answer):
-    """Collects the answer of a chat. Raises NotBuilt for text that the server broke: only ids could mend it.
+    """Collects the answer of a chat. Raises NotBuilt as `ServerText`: only ids could mend it.
 
     `input_tokens` are those of the prompt, where they have been counted.
     """
@@ -192,12 +200,25 @@ class ChatAnswer(Answer):
     def __init__(self, request: pb.GenerateRequest, input_tokens: int | None = None) -> None:
         super().__init__(request, error_of)
         self._usage.input_tokens = input_tokens or 0
+        self._words = ServerText()
+        self._broken = False
 
     def take(self, data: bytes) -> None:
         """As `Reply`."""
-        if any(broken in data for broken in _BROKEN_BYTES):
-            raise broken_text()
+        self._broken = self._broken or any(broken in data for broken in _BROKEN_BYTES)
+        if self._broken:
+            self._words.text({"text": _added(data)})
         super().take(data)
+
+
+def _added(data: bytes) -> str:
+    """What an event of a chat adds to its text and calls; empty where it does not look like one."""
+    try:
+        delta = _decode(data.decode())[0]["choices"][0]["delta"]
+        written = [call["function"]["arguments"] for call in delta.get("tool_calls") or ()]
+        return "".join([delta.get("content") or "", *written])
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return ""
 
 
 def broken_text() -> NotBuilt:

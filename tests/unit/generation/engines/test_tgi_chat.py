@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import soban.v1 as pb
 from soban.generation.engine import EngineRequest, Feature, Finished, Piece, Usage
 from soban.generation.engines.tgi import Tgi
+from soban.generation.vetting import Vetting
 from soban.runtime.errors import (
     ContextOverflow,
     EngineFailed,
@@ -20,9 +22,10 @@ from soban.runtime.errors import (
     SobanError,
 )
 from unit.generation.conftest import ask, user
-from unit.generation.engines.answers import end_of, events_of, text_of
+from unit.generation.engines.answers import end_of, events_of, raw, text_of
 from unit.generation.engines.fakes import tgi_wire as wire
 from unit.generation.engines.fakes.tgi import FakeTgi
+from unit.generation.engines.fakes.vocabularies import BUNDLED
 from unit.generation.engines.tgi_adapter import ANSWER, fake, tgi
 
 CHAT = "/v1/chat/completions"
@@ -69,6 +72,38 @@ async def test_broken_text_is_an_error_that_names_the_mend(request_: pb.Generate
     error = await error_of(fake(), request_)
     assert isinstance(error, NotBuilt)
     assert "models.<name>.tokenizer" in error.message
+
+
+@pytest.mark.parametrize("request_", [ask(max_tokens=1), raw("밥상에는", max_tokens=1)], ids=["chat", "raw prompt"])
+async def test_a_character_that_the_limit_cuts_is_left_out(request_: pb.GenerateRequest) -> None:
+    """It is no hole: nothing follows it. With the tokenizer the same text comes."""
+    for tokenizer in (None, BUNDLED):
+        async with tgi(fake("뷁이다"), tokenizer) as engine:
+            events = await events_of(engine, request_)
+        assert text_of(events) == ""
+        assert end_of(events).reason == pb.FINISH_REASON_LENGTH
+        assert end_of(events).usage.output_tokens == 1
+
+
+@pytest.mark.parametrize("text", ["OK 뷁", "뷁이다", "네, 좋아요."])
+async def test_a_replica_without_a_tokenizer_serves_whatever_its_first_token_is(text: str) -> None:
+    """And says until it is mended which texts will break."""
+    async with tgi(fake(text), None) as engine:
+        vetted = await Vetting("ko", None, {}).admit("a", engine)
+    assert Feature.CHAT not in vetted.description.lacks
+
+
+@pytest.mark.parametrize(
+    ("backend", "tokenizer", "warned"), [("llamacpp", None, 1), ("llamacpp", BUNDLED, 0), ("python", None, 0)]
+)
+async def test_the_log_warns_of_hangul_without_a_tokenizer(
+    caplog: pytest.LogCaptureFixture, backend: str, tokenizer: Path | None, warned: int
+) -> None:
+    """Once, and only of the backend that breaks it."""
+    async with tgi(fake(backend=backend), tokenizer) as engine:
+        for _ in range(2):
+            await engine.describe()
+    assert caplog.text.count("breaks Hangul") == warned
 
 
 async def test_text_that_is_not_broken_passes() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import soban.v1 as pb
 from soban.generation.engine import Finished, Piece, Usage
+from soban.generation.engines.http import Reply
 from soban.generation.engines.sse import SseParser
 from soban.generation.engines.tgi_events import ChatAnswer, IdText, NativeAnswer, ServerText
 from soban.generation.engines.tgi_vocabulary import load_vocabulary
@@ -42,7 +43,7 @@ def answer(request: pb.GenerateRequest | None = None, **given: Any) -> NativeAns
     return NativeAnswer(request or ask(), IdText(VOCABULARY), **given)
 
 
-def read(reply: NativeAnswer, parts: Sequence[bytes]) -> list[Piece]:
+def read(reply: Reply, parts: Sequence[bytes]) -> list[Piece]:
     """Pieces as they come, each part of the stream read by itself."""
     parser, pieces = SseParser(), []
     for part in parts:
@@ -141,12 +142,21 @@ def test_a_probability_of_zero_has_a_logarithm() -> None:
 
 
 def test_text_of_the_server_is_taken_where_no_vocabulary_is_at_hand() -> None:
-    """Until it has U+FFFD in it."""
+    """Until something follows a U+FFFD: at the end of an answer it is a character that was cut."""
     reply = NativeAnswer(ask(logprobs=True), ServerText())
     (piece,) = read(reply, [wire.event(wire.token(1, 1, "밥", special=False))])
     assert (piece.text, piece.logprobs[0].bytes.decode()) == ("밥", "밥")
+    reply.take(json.dumps(wire.token(2, 2, " \ufffd")).encode())
+    assert [piece.text for piece in (reply.piece(),) if piece] == [" "]
     with pytest.raises(NotBuilt, match="tokenizer"):
-        reply.take(json.dumps(wire.token(2, 2, "\ufffd")).encode())
+        reply.take(json.dumps(wire.token(3, 3, "\ufffd")).encode())
+
+
+@pytest.mark.parametrize("text", ["\ufffd니다", "밥\ufffd 있"])
+def test_a_hole_inside_a_token_is_no_cut_character(text: str) -> None:
+    """Some servers write what follows it into the same token."""
+    with pytest.raises(NotBuilt):
+        NativeAnswer(ask(), ServerText()).take(json.dumps(wire.token(1, 1, text)).encode())
 
 
 def test_open_jamo_are_held_until_the_syllable_is_whole() -> None:
@@ -158,8 +168,30 @@ def test_open_jamo_are_held_until_the_syllable_is_whole() -> None:
 
 
 @pytest.mark.parametrize("written", ["\ufffd", "\\ufffd"])
-def test_broken_chats_are_never_shown(written: str) -> None:
-    """However JSON writes it."""
+@pytest.mark.parametrize("after", ["\ufffd", "밥"])
+def test_broken_chats_are_never_shown(written: str, after: str) -> None:
+    """However JSON writes it, and whatever comes after the hole."""
     chunk = json.dumps(wire.chunk("tgi", [wire.choice("X")])).replace("X", written).encode()
+    reply = ChatAnswer(ask())
+    reply.take(chunk)
+    assert reply.piece() is None
     with pytest.raises(NotBuilt):
-        ChatAnswer(ask()).take(chunk)
+        reply.take(json.dumps(wire.chunk("tgi", [wire.choice(after)])).encode())
+
+
+def test_a_chat_may_end_in_the_middle_of_a_character() -> None:
+    """What comes after the last text is no text."""
+    usage = {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}
+    chunks = [wire.chunk("tgi", [wire.choice("네")]), wire.chunk("tgi", [wire.choice("\ufffd", "length")])]
+    stream = [*map(wire.event, chunks), wire.event(wire.chunk("tgi", [], usage)), wire.DONE]
+    reply = ChatAnswer(ask())
+    assert "".join(piece.text for piece in read(reply, stream)) == "네"
+    assert reply.finished() == Finished(pb.FINISH_REASON_LENGTH, Usage(7, 2))
+
+
+def test_calls_of_a_chat_are_kept_from_holes_too() -> None:
+    """Their arguments are text that the server writes."""
+    call = {"index": 0, "function": {"name": "weather", "arguments": '{"도시":"\ufffd울"}'}}
+    delta = {"index": 0, "delta": {"role": "assistant", "tool_calls": [call]}, "finish_reason": None}
+    with pytest.raises(NotBuilt):
+        ChatAnswer(ask()).take(json.dumps(wire.chunk("tgi", [delta])).encode())
