@@ -142,7 +142,7 @@ class Assembly:
         )
         known = wanted_names(config)
         own = name if not config.replica_addresses else ""
-        return make_engine(config.engine, EngineContext(http, known[0] if known else own, config))
+        return make_engine(config.engine, EngineContext(http, name, known[0] if known else own, config))
 
 
 def _replica(found: Found, engine: Engine, host: Host, vetting: Vetting, config: ModelConfig) -> Replica:

@@ -42,7 +42,7 @@ async def test_each_request_has_the_adapter_that_it_names(tmp_path: Path) -> Non
     host = EmbeddedHost("ko", plan, 60.0, 60.0)
     async with open_session() as session:
         http = EngineHttp(session, host.endpoint, Pace(0.0, 1e9))
-        engine = LlamaCpp(EngineContext(http, "ko", ModelConfig(url=BUNDLED, adapters=paths)))
+        engine = LlamaCpp(EngineContext(http, "ko", "ko", ModelConfig(url=BUNDLED, adapters=paths)))
         try:
             await host.start(engine.healthy)
             assert (await engine.describe()).adapters == ("a", "b")

@@ -71,7 +71,7 @@ def service(llama: FakeLlama) -> ServiceFactory:
 
 
 def llama_cpp(http: EngineHttp, **config: Any) -> LlamaCpp:
-    return LlamaCpp(EngineContext(http, "ko", ModelConfig(url="m.gguf", **config)))
+    return LlamaCpp(EngineContext(http, "ko", "ko", ModelConfig(url="m.gguf", **config)))
 
 
 def user(text: str) -> pb.Message:

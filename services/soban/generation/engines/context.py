@@ -14,6 +14,8 @@ class EngineContext:
 
     http: EngineHttp
     """Bound to the replica."""
+    name: str
+    """The model's, as configured: errors name the keys of `models.<name>` by it."""
     model: str
     """The model's name in the engine; empty when the engine is to be asked."""
     config: ModelConfig

@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 _LIBRARIES = ("jinja2", "tokenizers")
-_TOKENIZER = "models.<name>.tokenizer"
 _AT_ONCE = 20_000
 """Bytes of a request up to which rendering and counting stay in the event loop: a few milliseconds."""
 # The chat endpoint has no words for them.
@@ -72,8 +71,9 @@ class Tgi:
 
     def __init__(self, context: EngineContext) -> None:
         self._http = context.http
-        self._server = TgiServer(context.http)
-        self._vocabulary = _vocabulary_of(context.config)
+        self._setting = f"models.{context.name}.tokenizer"
+        self._server = TgiServer(context.http, self._setting)
+        self._vocabulary = _vocabulary_of(context.name, context.config)
         self._warned = False
         if self._vocabulary is None:
             self.support -= {Feature.CONTINUATION, Feature.TEMPLATE_ARGUMENTS}
@@ -115,7 +115,7 @@ class Tgi:
         info = await self._server.look()
         if self._vocabulary is None and info.always_samples and not self._warned:
             self._warned = True
-            _logger.warning("this TGI breaks Hangul without a tokenizer", extra={"mend": f"set {_TOKENIZER}"})
+            _logger.warning("this TGI breaks Hangul without a tokenizer", extra={"mend": f"set {self._setting}"})
         return Description(
             models=(info.model,),
             context_length=info.total_tokens,
@@ -145,9 +145,9 @@ class Tgi:
     def _lacking(self, feature: Feature, *, by_chat: bool) -> str:
         """What keeps a feature of TGI from a conversation; empty if nothing does."""
         if by_chat and feature in _NATIVE_ONLY:
-            return f"without {_TOKENIZER}" if self._vocabulary is None else "with tools or images"
+            return f"without {self._setting}" if self._vocabulary is None else "with tools or images"
         if feature is Feature.TEMPLATE_ARGUMENTS and feature not in self.support:
-            return f"without a chat template beside {_TOKENIZER}"
+            return f"without a chat template beside {self._setting}"
         return ""
 
     def _by_chat(self, request: pb.GenerateRequest) -> bool:
@@ -181,7 +181,7 @@ class Tgi:
         most = _most(request, info, tokens)
         if most is not None:
             body["max_tokens"] = most
-        return _Call(CHAT.chat_path, body, ChatAnswer(request, tokens))
+        return _Call(CHAT.chat_path, body, ChatAnswer(request, self._setting, tokens))
 
     async def _native_call(self, asked: EngineRequest, info: Info) -> _Call:
         request = asked.request
@@ -190,7 +190,7 @@ class Tgi:
             prompt, tokens = request.prompt, await self._server.count(request.prompt)
         else:
             prompt, tokens = await self._prompt(vocabulary, request)
-        words = ServerText() if vocabulary is None else IdText(vocabulary)
+        words = ServerText(self._setting) if vocabulary is None else IdText(vocabulary, self._setting)
         body = native_body(asked, prompt, _most(request, info, tokens), info)
         return _Call(GENERATE_PATH, body, NativeAnswer(request, words, tokens))
 
@@ -224,13 +224,13 @@ def _most(request: pb.GenerateRequest, info: Info, tokens: int | None) -> int | 
     return min((limit for limit in (asked, room) if limit is not None), default=None)
 
 
-def _vocabulary_of(config: ModelConfig) -> Vocabulary | None:
+def _vocabulary_of(name: str, config: ModelConfig) -> Vocabulary | None:
     """None where the configuration names no tokenizer. Raises ConfigError."""
     if config.tokenizer is None:
         return None
     missing = [name for name in _LIBRARIES if find_spec(name) is None]
     if missing:
-        raise ConfigError(_TOKENIZER, f"needs {' and '.join(missing)}: pip install 'soban[tgi]'")
+        raise ConfigError(f"models.{name}.tokenizer", f"needs {' and '.join(missing)}: pip install 'soban[tgi]'")
     from soban.generation.engines.tgi_vocabulary import load_vocabulary
 
-    return load_vocabulary(config.tokenizer)
+    return load_vocabulary(name, config.tokenizer)

@@ -47,28 +47,43 @@ class Words(Protocol):
 
 
 class IdText:
-    """Reads tokens by their ids."""
+    """Reads tokens by their ids. `setting` is the key of the configuration that the vocabulary comes from.
 
-    def __init__(self, vocabulary: TokenVocabulary) -> None:
+    Raises EngineFailed for ids that it does not have.
+    """
+
+    def __init__(self, vocabulary: TokenVocabulary, setting: str) -> None:
         self._text = TokenText(vocabulary)
         self._vocabulary = vocabulary
+        self._setting = setting
 
     def text(self, token: Mapping[str, Any]) -> str:
         """As `Words`."""
-        return self._text.push(token["id"])
+        try:
+            return self._text.push(token["id"])
+        except IndexError:
+            raise self._foreign() from None
 
     def own_bytes(self, token: Mapping[str, Any]) -> bytes:
         """As `Words`."""
-        return self._vocabulary.bytes_of(token["id"])
+        try:
+            return self._vocabulary.bytes_of(token["id"])
+        except IndexError:
+            raise self._foreign() from None
+
+    def _foreign(self) -> EngineFailed:
+        return EngineFailed(f"{self._setting} lacks a token that this TGI writes: it is of another model")
 
 
 class ServerText:
     """Reads tokens as the server writes them, where no vocabulary is at hand. Raises NotBuilt for text with holes.
 
     U+FFFD with nothing after it is a character that the end of the answer cut. It is left out, as `TokenText` does.
+    `setting` is the key of the configuration that would mend the others.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, setting: str) -> None:
+        self._setting = setting
         self._cut = False
 
     def text(self, token: Mapping[str, Any]) -> str:
@@ -76,7 +91,7 @@ class ServerText:
         text: str = token["text"]
         whole = text.rstrip(_BROKEN)
         if (text and self._cut) or _BROKEN in whole:
-            raise broken_text()
+            raise self._broken()
         self._cut = whole != text or self._cut
         return whole
 
@@ -84,6 +99,14 @@ class ServerText:
         """As `Words`."""
         text: str = token["text"]
         return b"" if _BROKEN in text else text.encode()
+
+    def _broken(self) -> NotBuilt:
+        """A text with holes would look like an answer."""
+        return NotBuilt(
+            f"this TGI writes tokens down one by one and so breaks characters: set {self._setting} to the model's"
+            " tokenizer.json, and Soban reads the ids instead",
+            metadata={"engine": "tgi", "feature": f"text without {self._setting}"},
+        )
 
 
 class NativeAnswer:
@@ -119,11 +142,7 @@ class NativeAnswer:
             return
         try:
             self._take(_decode(data.decode())[0])
-        except IndexError:
-            raise EngineFailed(
-                "models.<name>.tokenizer lacks a token that this TGI writes: it is of another model"
-            ) from None
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as err:
             # Without the cause: it may quote the text.
             raise EngineFailed(f"the engine sent an event that makes no sense ({type(err).__name__})") from None
 
@@ -194,13 +213,13 @@ class NativeAnswer:
 class ChatAnswer(Answer):
     """Collects the answer of a chat. Raises NotBuilt as `ServerText`: only ids could mend it.
 
-    `input_tokens` are those of the prompt, where they have been counted.
+    `setting` is that of `ServerText`; `input_tokens` are those of the prompt, where they have been counted.
     """
 
-    def __init__(self, request: pb.GenerateRequest, input_tokens: int | None = None) -> None:
+    def __init__(self, request: pb.GenerateRequest, setting: str, input_tokens: int | None = None) -> None:
         super().__init__(request, error_of)
         self._usage.input_tokens = input_tokens or 0
-        self._words = ServerText()
+        self._words = ServerText(setting)
         self._broken = False
 
     def take(self, data: bytes) -> None:
@@ -219,12 +238,3 @@ def _added(data: bytes) -> str:
         return "".join([delta.get("content") or "", *written])
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return ""
-
-
-def broken_text() -> NotBuilt:
-    """A text with holes would look like an answer."""
-    return NotBuilt(
-        "this TGI writes tokens down one by one and so breaks characters: set models.<name>.tokenizer to the model's"
-        " tokenizer.json, and Soban reads the ids instead",
-        metadata={"engine": "tgi", "feature": "text without models.<name>.tokenizer"},
-    )

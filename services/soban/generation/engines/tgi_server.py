@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 
 GENERATE_PATH = "/generate_stream"
 _NO_TEMPLATE = "template error: template not found"
-_TEMPLATE_FILES = (
-    "put tokenizer_config.json or chat_template.jinja of the model's repository beside models.<name>.tokenizer"
-)
+_TEMPLATE_FILES = "put tokenizer_config.json or chat_template.jinja of the model's repository beside"
 # Bytes, syllables in and out of vocabularies, capitals, digits, white space: two vocabularies that agree on it are one.
 _SAMPLE = "소반 Table 2026: 뷁 쑥덕쑥덕, Seoul의 밥상\n"
 # No model writes it by itself.
@@ -53,10 +51,11 @@ class Around(NamedTuple):
 
 
 class TgiServer:
-    """The one behind `http`."""
+    """The one behind `http`. `setting` is the key of the configuration that names its model's tokenizer."""
 
-    def __init__(self, http: EngineHttp) -> None:
+    def __init__(self, http: EngineHttp, setting: str) -> None:
         self._http = http
+        self._setting = setting
         self._info: Info | None = None
         self._around: Around | None = None
         self._shapes: bool | None = None
@@ -79,7 +78,10 @@ class TgiServer:
         """Raises SobanError: EngineFailed also where the vocabulary is not the one of the model that it serves."""
         if self._around is None:
             found = await self._tokens(_SAMPLE)
-            self._around = _around(vocabulary, [int(token["id"]) for token in found])
+            around = _around(vocabulary, [int(token["id"]) for token in found])
+            if around is None:
+                raise EngineFailed(f"{self._setting} is not the tokenizer of the model that this TGI serves")
+            self._around = around
         return self._around
 
     async def count(self, text: str) -> int:
@@ -100,17 +102,18 @@ class TgiServer:
         Raises SobanError: InvalidField where it has no template either, as of a model that is not for conversations,
         and EngineFailed where it does not tell, which is no fault of the request.
         """
+        mend = f"{_TEMPLATE_FILES} {self._setting}"
         answered = await self._http.post("/chat_tokenize", {"model": KIND, "messages": messages})
         if answered.status in (404, 405):
-            raise EngineFailed(f"this TGI has no /chat_tokenize to render a conversation: {_TEMPLATE_FILES}")
+            raise EngineFailed(f"this TGI has no /chat_tokenize to render a conversation: {mend}")
         if answered.status != 200:
             refusal = refusal_of(answered)
             if refusal.message.lower().startswith(_NO_TEMPLATE):
-                raise InvalidField(f"this TGI has no chat template for its model: {_TEMPLATE_FILES}", field="messages")
+                raise InvalidField(f"this TGI has no chat template for its model: {mend}", field="messages")
             raise error_of(refusal, request)
         text = answered.json().get("templated_text")
         if not isinstance(text, str):
-            raise EngineFailed(f"this TGI does not tell how it renders a conversation: {_TEMPLATE_FILES}")
+            raise EngineFailed(f"this TGI does not tell how it renders a conversation: {mend}")
         return text
 
     async def keeps_shapes(self) -> bool:
@@ -125,7 +128,7 @@ class TgiServer:
     async def _solve(self) -> str:
         """As a stream, since a first grammar may take seconds: a question would be given up before."""
         asked = pb.GenerateRequest(prompt="1")
-        reply = NativeAnswer(asked, ServerText())
+        reply = NativeAnswer(asked, ServerText(self._setting))
         events = self._http.stream(GENERATE_PATH, _RIDDLE_BODY, reply, lambda it: error_of(refusal_of(it), asked))
         async with aclosing(events):
             return "".join([event.text async for event in events if isinstance(event, Piece)])
@@ -143,9 +146,9 @@ class TgiServer:
         return found
 
 
-def _around(vocabulary: Vocabulary, told: list[int]) -> Around:
+def _around(vocabulary: Vocabulary, told: list[int]) -> Around | None:
     own = vocabulary.ids(_SAMPLE)
     for begin in range(len(told) - len(own) + 1):
         if told[begin : begin + len(own)] == own:
             return Around("".join(map(vocabulary.text_of, told[:begin])), len(told) - len(own))
-    raise EngineFailed("models.<name>.tokenizer is not the tokenizer of the model that this TGI serves")
+    return None

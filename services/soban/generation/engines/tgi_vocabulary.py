@@ -18,8 +18,6 @@ from soban.runtime.vocabulary.files import read_tokenizer, tokenizer_path
 from soban.runtime.vocabulary.rendering import Rendering, begun_answer, render_chat
 from soban.runtime.vocabulary.tokenizer import ModelTokenizer
 
-NAME = "<name>"
-"""Stands in errors for the name of the model, which an adapter is not told."""
 _SAMPLE = "Soban table 2026"
 _KEPT = 16
 
@@ -74,16 +72,16 @@ class Vocabulary:
 
 
 @lru_cache(_KEPT)
-def load_vocabulary(tokenizer: str) -> Vocabulary:
-    """What `models.<name>.tokenizer` names. Raises ConfigError.
+def load_vocabulary(name: str, tokenizer: str) -> Vocabulary:
+    """What `tokenizer` of the model called `name` names. Raises ConfigError.
 
     Read once for all replicas of a model, since a vocabulary of 151,000 tokens takes 0.5 s and 112 MB.
     """
-    path = tokenizer_path(NAME, tokenizer)
-    files = read_tokenizer(NAME, path)
-    tokens = ModelTokenizer.load(NAME, files)
+    path = tokenizer_path(name, tokenizer)
+    files = read_tokenizer(name, path)
+    tokens = ModelTokenizer.load(name, files)
     (encoded,) = tokens.encode([_SAMPLE])
     if tokens.decode(encoded.token_ids) != (_SAMPLE, b""):
-        raise ConfigError(f"models.{NAME}.tokenizer", f"{path}: its tokens do not stand for the bytes of a text")
-    template = ChatTemplate(NAME, files.chat_template, files.special_tokens) if files.chat_template else None
+        raise ConfigError(f"models.{name}.tokenizer", f"{path}: its tokens do not stand for the bytes of a text")
+    template = ChatTemplate(name, files.chat_template, files.special_tokens) if files.chat_template else None
     return Vocabulary(tokens, template)

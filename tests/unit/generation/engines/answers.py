@@ -44,7 +44,7 @@ async def adapter(
     """`base` is the path of its address."""
     async with fake.running(tls) as url, open_session() as session:
         http = EngineHttp(session, lambda: Endpoint(url + base, key()), Pace(0.0, 1e9), silence=silence)
-        yield make(EngineContext(http, model, config))
+        yield make(EngineContext(http, "ko", model, config))
 
 
 async def events_of(engine: Engine, request: pb.GenerateRequest | None = None, seed: int | None = None) -> list[Event]:

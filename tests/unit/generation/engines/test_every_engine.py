@@ -223,7 +223,7 @@ async def alone(cast: Cast) -> AsyncIterator[Engine]:
     config = ModelConfig(engine=cast.kind, address="http://nowhere:1", **cast.config)
     async with open_session() as session:
         http = EngineHttp(session, lambda: Endpoint("http://nowhere:1"), Pace(0.0, 1e9))
-        yield make_engine(cast.kind, EngineContext(http, cast.wanted, config))
+        yield make_engine(cast.kind, EngineContext(http, "ko", cast.wanted, config))
 
 
 @every_engine

@@ -78,7 +78,7 @@ async def test_a_kind_refuses_what_it_cannot_do_and_nothing_else(name: str, feat
     )
     async with open_session() as session:
         http = EngineHttp(session, lambda: Endpoint("http://engine:8000"), Pace(0.0, 1e9))
-        engine = make_engine(name, EngineContext(http, "ko", config))
+        engine = make_engine(name, EngineContext(http, "ko", "ko", config))
         assert engine.support == KINDS[name].features
         if feature in engine.support:
             engine.check(NEEDS[feature])

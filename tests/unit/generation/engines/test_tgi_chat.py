@@ -71,7 +71,7 @@ async def test_broken_text_is_an_error_that_names_the_mend(request_: pb.Generate
     """An answer with holes would look like one."""
     error = await error_of(fake(), request_)
     assert isinstance(error, NotBuilt)
-    assert "models.<name>.tokenizer" in error.message
+    assert "models.ko.tokenizer" in error.message
 
 
 @pytest.mark.parametrize("request_", [ask(max_tokens=1), raw("밥상에는", max_tokens=1)], ids=["chat", "raw prompt"])
@@ -173,7 +173,7 @@ async def test_what_the_chat_endpoint_has_no_words_for_is_refused(options: dict[
     """With a tokenizer it works."""
     error = await error_of(fake(), ask(**options))
     assert isinstance(error, NotBuilt)
-    assert "models.<name>.tokenizer" in error.message
+    assert "models.ko.tokenizer" in error.message
     async with tgi(fake()) as engine:
         await events_of(engine, ask(**options))
 

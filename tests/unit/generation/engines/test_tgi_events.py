@@ -23,7 +23,8 @@ from unit.generation.engines.fakes import tgi_wire as wire
 from unit.generation.engines.fakes.vocabularies import BUNDLED
 from unit.tokenization.korean import texts
 
-VOCABULARY = load_vocabulary(str(BUNDLED))
+VOCABULARY = load_vocabulary("ko", str(BUNDLED))
+SETTING = "models.ko.tokenizer"
 EOS = 1
 
 
@@ -40,7 +41,7 @@ def stream_of(ids: Sequence[int], *, reason: str = "eos_token", comment: bool = 
 
 
 def answer(request: pb.GenerateRequest | None = None, **given: Any) -> NativeAnswer:
-    return NativeAnswer(request or ask(), IdText(VOCABULARY), **given)
+    return NativeAnswer(request or ask(), IdText(VOCABULARY, SETTING), **given)
 
 
 def read(reply: Reply, parts: Sequence[bytes]) -> list[Piece]:
@@ -143,7 +144,7 @@ def test_a_probability_of_zero_has_a_logarithm() -> None:
 
 def test_text_of_the_server_is_taken_where_no_vocabulary_is_at_hand() -> None:
     """Until something follows a U+FFFD: at the end of an answer it is a character that was cut."""
-    reply = NativeAnswer(ask(logprobs=True), ServerText())
+    reply = NativeAnswer(ask(logprobs=True), ServerText(SETTING))
     (piece,) = read(reply, [wire.event(wire.token(1, 1, "밥", special=False))])
     assert (piece.text, piece.logprobs[0].bytes.decode()) == ("밥", "밥")
     reply.take(json.dumps(wire.token(2, 2, " \ufffd")).encode())
@@ -156,7 +157,7 @@ def test_text_of_the_server_is_taken_where_no_vocabulary_is_at_hand() -> None:
 def test_a_hole_inside_a_token_is_no_cut_character(text: str) -> None:
     """Some servers write what follows it into the same token."""
     with pytest.raises(NotBuilt):
-        NativeAnswer(ask(), ServerText()).take(json.dumps(wire.token(1, 1, text)).encode())
+        NativeAnswer(ask(), ServerText(SETTING)).take(json.dumps(wire.token(1, 1, text)).encode())
 
 
 def test_open_jamo_are_held_until_the_syllable_is_whole() -> None:
@@ -172,7 +173,7 @@ def test_open_jamo_are_held_until_the_syllable_is_whole() -> None:
 def test_broken_chats_are_never_shown(written: str, after: str) -> None:
     """However JSON writes it, and whatever comes after the hole."""
     chunk = json.dumps(wire.chunk("tgi", [wire.choice("X")])).replace("X", written).encode()
-    reply = ChatAnswer(ask())
+    reply = ChatAnswer(ask(), SETTING)
     reply.take(chunk)
     assert reply.piece() is None
     with pytest.raises(NotBuilt):
@@ -184,7 +185,7 @@ def test_a_chat_may_end_in_the_middle_of_a_character() -> None:
     usage = {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}
     chunks = [wire.chunk("tgi", [wire.choice("네")]), wire.chunk("tgi", [wire.choice("\ufffd", "length")])]
     stream = [*map(wire.event, chunks), wire.event(wire.chunk("tgi", [], usage)), wire.DONE]
-    reply = ChatAnswer(ask())
+    reply = ChatAnswer(ask(), SETTING)
     assert "".join(piece.text for piece in read(reply, stream)) == "네"
     assert reply.finished() == Finished(pb.FINISH_REASON_LENGTH, Usage(7, 2))
 
@@ -194,4 +195,4 @@ def test_calls_of_a_chat_are_kept_from_holes_too() -> None:
     call = {"index": 0, "function": {"name": "weather", "arguments": '{"도시":"\ufffd울"}'}}
     delta = {"index": 0, "delta": {"role": "assistant", "tool_calls": [call]}, "finish_reason": None}
     with pytest.raises(NotBuilt):
-        ChatAnswer(ask()).take(json.dumps(wire.chunk("tgi", [delta])).encode())
+        ChatAnswer(ask(), SETTING).take(json.dumps(wire.chunk("tgi", [delta])).encode())

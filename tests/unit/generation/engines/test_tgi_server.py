@@ -55,7 +55,7 @@ async def test_another_models_tokenizer_is_found_out(tmp_path: Path) -> None:
     """Before any text is read by it."""
     error = await error_of(fake(), tokenizer=save(byte_level(), tmp_path))
     assert isinstance(error, EngineFailed)
-    assert "models.<name>.tokenizer" in error.message
+    assert "models.ko.tokenizer" in error.message
 
 
 async def test_log_probabilities_that_say_nothing_are_not_passed_on() -> None:

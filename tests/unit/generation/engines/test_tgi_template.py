@@ -123,6 +123,7 @@ async def test_where_nobody_renders_the_files_are_named(
     error = await error_of(server, tokenizer=alone)
     assert type(error) is expected
     assert "tokenizer_config.json or chat_template.jinja" in error.message
+    assert "beside models.ko.tokenizer" in error.message
 
 
 async def test_a_conversation_that_its_template_refuses_is_the_callers(alone: Path) -> None:

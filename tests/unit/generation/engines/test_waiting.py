@@ -34,7 +34,7 @@ def openai() -> tuple[Reply, Callable[[str], bytes]]:
 
 
 def tgi() -> tuple[Reply, Callable[[str], bytes]]:
-    return NativeAnswer(ask(stop=STOPS, logprobs=True), ServerText()), of_tgi
+    return NativeAnswer(ask(stop=STOPS, logprobs=True), ServerText("models.ko.tokenizer")), of_tgi
 
 
 both = pytest.mark.parametrize("make", [openai, tgi])
