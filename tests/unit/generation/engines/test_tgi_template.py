@@ -10,6 +10,7 @@ import pytest
 
 import soban.v1 as pb
 from soban.generation.engine import Feature, Finished, Usage
+from soban.generation.vetting import Unfit, Vetting
 from soban.runtime.errors import EngineFailed, InvalidField, NotBuilt, SobanError
 from unit.generation.conftest import ask, user
 from unit.generation.engines.answers import end_of, events_of, text_of
@@ -124,6 +125,29 @@ async def test_where_nobody_renders_the_files_are_named(
     assert type(error) is expected
     assert "tokenizer_config.json or chat_template.jinja" in error.message
     assert "beside models.ko.tokenizer" in error.message
+
+
+@pytest.mark.parametrize("page", [(404, b""), (405, b"")])
+async def test_the_first_request_does_not_hide_that_nobody_renders(alone: Path, page: tuple[int, bytes]) -> None:
+    """A raw prompt would be answered, and every chat refused afterwards."""
+    server = fake()
+    server.pages[RENDERED] = page
+    async with tgi(server, alone) as engine:
+        with pytest.raises(Unfit, match=r"tokenizer_config\.json or chat_template\.jinja .* models\.ko\.tokenizer"):
+            await Vetting("ko", None, {}).admit("a", engine)
+
+
+async def test_a_model_without_a_template_anywhere_serves_raw_prompts(
+    alone: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As base models are for; conversations are not promised, and the log says why."""
+    server = fake()
+    server.pages[RENDERED] = NO_TEMPLATE
+    async with tgi(server, alone) as engine:
+        vetted = await Vetting("ko", None, {}).admit("a", engine)
+    assert Feature.CHAT in vetted.description.lacks
+    (record,) = caplog.records
+    assert "chat_template.jinja" in record.error  # type: ignore[attr-defined]
 
 
 async def test_a_conversation_that_its_template_refuses_is_the_callers(alone: Path) -> None:
