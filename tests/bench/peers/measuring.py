@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -16,6 +17,10 @@ from soban.cli.load import Report
 _REFUSED = (aiohttp.ClientError, grpc.aio.AioRpcError, TimeoutError, KeyError, ValueError)
 
 
+class _Failed(Exception):  # noqa: N818 - named by what happened
+    """A system did not do what was asked of it; says why."""
+
+
 @dataclass(frozen=True)
 class Run:
     """One system under one load, once."""
@@ -27,21 +32,16 @@ class Run:
 
 @dataclass
 class Load:
-    """What came of `callers` at once, by system and in the order of rounds."""
+    """What came of `callers` at once, by system and round."""
 
     callers: int
-    runs: dict[str, list[Run]] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
-    """Why a system has no figures here."""
-
-    def fail(self, name: str, why: str) -> None:
-        """A system that fails once is not asked again, and has no figures."""
-        self.failed[name] = why
-        self.runs[name] = []
+    runs: dict[str, dict[int, Run]]
+    failed: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    """Why a system has no figures of some rounds."""
 
     def speed(self, name: str) -> float:
         """Median tokens/s."""
-        return median(run.report.tokens_per_second for run in self.runs[name])
+        return median(run.report.tokens_per_second for run in self.runs[name].values())
 
     def ratio(self, name: str) -> float:
         """Median over rounds of its tokens/s over the engine's."""
@@ -53,16 +53,17 @@ class Load:
 
     def first_text(self, name: str) -> float:
         """Median over rounds of the first text's p50, in milliseconds."""
-        return median(run.report.first_text_ms["p50"] for run in self.runs[name])
+        return median(run.report.first_text_ms["p50"] for run in self.runs[name].values())
 
     def cpu_per_million(self, name: str) -> dict[str, float]:
         """CPU seconds of each process per million tokens, over all rounds."""
-        runs = self.runs[name]
+        runs = list(self.runs[name].values())
         tokens = sum(run.report.output_tokens for run in runs)
         return {part: 1e6 * sum(run.cpu_seconds[part] for run in runs) / tokens for part in runs[0].cpu_seconds}
 
     def _pairs(self, name: str) -> list[tuple[Report, Report]]:
-        return [(a.report, b.report) for a, b in zip(self.runs[name], self.runs[ENGINE], strict=True)]
+        mine, engine = self.runs[name], self.runs[ENGINE]
+        return [(mine[number].report, engine[number].report) for number in mine.keys() & engine.keys()]
 
 
 async def warm(systems: Sequence[System], mode: Mode) -> None:
@@ -74,30 +75,29 @@ async def warm(systems: Sequence[System], mode: Mode) -> None:
 
 async def measure(systems: Sequence[System], mode: Mode, callers: int, requests: int, rounds: int) -> Load:
     """Each round begins with another system, as the engine's caches know the questions of the one before."""
-    load = Load(callers, {system.name: [] for system in systems})
+    load = Load(callers, {system.name: {} for system in systems})
     for number in range(rounds):
         first = number % len(systems)
         for system in (*systems[first:], *systems[:first]):
-            if system.name not in load.failed:
-                await _once(load, system, mode, requests)
+            try:
+                load.runs[system.name][number] = await _once(system, mode, callers, requests)
+            except _Failed as err:
+                load.failed[system.name].append(str(err))
     return load
 
 
-async def _once(load: Load, system: System, mode: Mode, requests: int) -> None:
+async def _once(system: System, mode: Mode, callers: int, requests: int) -> Run:
     before = system.cpu_seconds()
     try:
         async with system.connect(mode) as ask:
-            report = await closed(ask, load.callers, requests)
+            report = await closed(ask, callers, requests)
     except ExceptionGroup as group:
         if group.split(_REFUSED)[1] is not None:
             raise
-        load.fail(system.name, _reason(group))
-        return
+        raise _Failed(_reason(group)) from group
     if report.output_tokens != requests * mode.tokens:
-        load.fail(system.name, f"{report.output_tokens} tokens in place of {requests * mode.tokens}")
-        return
-    spent = {part: seconds - before[part] for part, seconds in system.cpu_seconds().items()}
-    load.runs[system.name].append(Run(report, spent))
+        raise _Failed(f"{report.output_tokens} tokens in place of {requests * mode.tokens}")
+    return Run(report, {part: seconds - before[part] for part, seconds in system.cpu_seconds().items()})
 
 
 def _reason(group: ExceptionGroup[Exception]) -> str:

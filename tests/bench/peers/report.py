@@ -21,7 +21,8 @@ def print_mode(title: str, loads: Sequence[Load], compared: Compared) -> None:
     _table(f"{title}: CPU-seconds of the processes in front of the engine per 1M tokens", behind, loads, _cpu)
     for load in loads:
         for name, why in load.failed.items():
-            print(f"  not measured: {name} with {load.callers} callers, {why}")
+            rounds = len(why) + len(load.runs[name])
+            print(f"  failed in {len(why)} of {rounds} rounds: {name}, {_callers(load)}: {why[0]}")
 
 
 def print_bars(streamed: Sequence[Load]) -> None:
