@@ -19,6 +19,11 @@ MOST_PATTERN_CHARACTERS = 512
 _GRAMMAR_PARTS = re.compile(r'"(?:\\.|[^"\\])*+"?|\[(?:\\.|[^\]\\])*+\]?|<[^>]*+>?|#[^\r\n]*+|[()]', re.DOTALL)
 
 
+def is_shaped(options: pb.GenerationOptions) -> bool:
+    """Whether the answer is to have a shape other than free text."""
+    return options.response_format.WhichOneof("format") not in (None, "text")
+
+
 def validate_shapes(options: pb.GenerationOptions) -> None:
     """The shape of the answer, and those of the tools' parameters. Raises InvalidField."""
     shape = options.response_format

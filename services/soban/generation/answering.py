@@ -9,6 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 import soban.v1 as pb
+from soban.generation.answer_shapes import is_shaped
 from soban.generation.choosing.demand import Demand
 from soban.generation.engine import EngineRequest, Event, Feature, Finished, Piece, Started, Usage
 from soban.generation.fleet import Fleet, Lease
@@ -121,7 +122,7 @@ class Answering:
             event.resumed, self._goes_on = self._goes_on, False
             self._stuck_since = None
             self._journal.wrote(event)
-            lease.progress(self._progress(event))
+            lease.progress(self.task.item.progress(event.tokens, event.input_tokens))
             return event
         if isinstance(event, Finished):
             self._journal.ended(event)
@@ -137,12 +138,6 @@ class Answering:
             if other is not replica:
                 other.lost()
         self.task.item.leave(self.usage)
-
-    def _progress(self, piece: Piece) -> float:
-        item, before = self.task.item, self.task.item.left
-        item.first_output(piece.input_tokens)
-        item.progress(piece.tokens)
-        return before - item.left
 
     async def _recover(self, lease: Lease, err: SobanError) -> None:
         """Tells the replica what happened, and returns if another try may succeed. Raises `err` if not."""
@@ -195,4 +190,4 @@ class Answering:
 
 def _delicate(options: pb.GenerationOptions) -> bool:
     """Whether the engine compiles something of the request's, the part of it that is known to have crashed."""
-    return options.response_format.WhichOneof("format") not in (None, "text") or bool(options.tools)
+    return is_shaped(options) or bool(options.tools)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import soban.v1 as pb
+from soban.generation.answer_shapes import is_shaped
 from soban.generation.engine import Finished, Piece, Usage
 
 
@@ -72,8 +73,7 @@ class Journal:
 
         Not from half a tool call, nor within a grammar, which would begin anew, nor from thoughts without an answer.
         """
-        shaped = request.options.response_format.WhichOneof("format") not in (None, "text")
-        return not (shaped or self._calls or self._thinking_only)
+        return not (is_shaped(request.options) or self._calls or self._thinking_only)
 
 
 def continued(request: pb.GenerateRequest, text: str, tokens: int) -> pb.GenerateRequest:

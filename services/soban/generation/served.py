@@ -91,7 +91,6 @@ class ServedModel:
     async def start(self) -> None:
         """Starts what is ours and looks for the rest. Raises ConfigError when an engine of ours cannot start."""
         await self.pool.start()
-        self._capacity_changed()
 
     async def stop(self) -> None:
         """Ends engines of ours."""
@@ -124,8 +123,8 @@ class ServedModel:
                 f"an engine of this model runs {self.card.config.parallel} sequences at once, no more",
                 field="options.n",
             )
-        told = self.pool.description
-        if request.options.tools and told is not None and Feature.TOOLS in told.lacks:
+        told = self.pool.description if request.options.tools else None
+        if told is not None and Feature.TOOLS in told.lacks:
             raise InvalidField("this model's chat template or engine has no place for tools", field="options.tools")
         self._speaker.check(request)
 

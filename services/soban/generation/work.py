@@ -228,13 +228,13 @@ class WorkItem:
         self._pace.first_output(guessed)
         self._change(-self._prefill, 0.0)
 
-    def progress(self, tokens: int) -> float:
-        """Tokens came. Returns by how much less is left to do."""
+    def progress(self, tokens: int, input_tokens: int | None = None) -> float:
+        """Tokens came; the first say that the prompt was read (`first_output`). Returns how much less is to be done."""
         if self._pace is None:
             return 0.0
         before = self.left
         if self._prefill > 0.0:
-            self.first_output()
+            self.first_output(input_tokens)
         self._pace.output(tokens)
         fewest = _FEWEST_LEFT * self.work.sequences
         if self._decode > fewest:

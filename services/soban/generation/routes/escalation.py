@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import soban.v1 as pb
+from soban.generation.answer_shapes import is_shaped
 from soban.generation.choices import ChoiceEvent, choice_count
 from soban.generation.collecting import Collected
 from soban.generation.engine import Finished, Piece
@@ -137,7 +138,7 @@ class _Draft:
     @property
     def _shaped(self) -> bool:
         """Keys of JSON and words of a grammar are in the language of whoever wrote them."""
-        return self._options.response_format.WhichOneof("format") not in (None, "text")
+        return is_shaped(self._options)
 
     def _cut_off(self, choice: pb.GeneratedChoice) -> bool:
         """By a limit that is not the client's own."""
