@@ -7,19 +7,16 @@ An event of a chat looks like this, one of a text completion has `text` in place
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import soban.v1 as pb
-from soban.generation.engine import Finished, Piece, Usage
+from soban.generation.engine import Finished, Piece
 from soban.generation.engines.openai_errors import ErrorOf, error_of, refusal_in
-from soban.generation.engines.stops import StopMatcher
+from soban.generation.engines.streamed import StreamedAnswer
 from soban.generation.engines.text import WholeText
-from soban.generation.engines.waiting import WaitingTokens
-from soban.runtime.errors import EngineFailed, EngineLost
+from soban.runtime.errors import EngineFailed
 
-_DONE = b"[DONE]"
 _REASONS = {
     "stop": pb.FINISH_REASON_STOP,
     "eos_token": pb.FINISH_REASON_STOP,
@@ -33,11 +30,9 @@ _REASONS = {
 _BROKEN_OFF = ("abort", "error")
 _NUMBERED = "token_id:"
 _BROKEN = "\ufffd".encode()
-# `json.loads` looks for the encoding and for white space around: half of its time on an event.
-_decode = json.JSONDecoder().raw_decode
 
 
-class Answer:
+class Answer(StreamedAnswer):
     """Collects one answer: `take` each event's data, then `piece` is what they brought.
 
     Tokens are the engine's own count where events carry `usage`, and before that one for each event with something in
@@ -45,40 +40,11 @@ class Answer:
     """
 
     def __init__(self, request: pb.GenerateRequest, error: ErrorOf = error_of) -> None:
-        self._request = request
+        super().__init__(request)
         self._error = error
-        self._text = WholeText()
         self._thought = WholeText()
-        self._stops = StopMatcher(request.options.stop)
-        self._top_logprobs = request.options.top_logprobs
-        self._waiting = WaitingTokens()
-        self._piece = Piece()
-        self._usage = Usage()
-        self._reason: pb.FinishReason.ValueType | None = None
         self._called = False
         self._shown = False
-        self._done = False
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more is to be read: the stream said so, or a stop text was met."""
-        return self._done or bool(self._stops.found)
-
-    @property
-    def complete(self) -> bool:
-        """As `Reply`."""
-        return self._reason is not None or bool(self._stops.found)
-
-    def take(self, data: bytes) -> None:
-        """Raises EngineFailed for an event that makes no sense, and what an error event stands for."""
-        if data == _DONE:
-            self._done = True
-            return
-        try:
-            self._take(_decode(data.decode())[0])
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as err:
-            # Without the cause: it may quote the text.
-            raise EngineFailed(f"the engine sent an event that makes no sense ({type(err).__name__})") from None
 
     def piece(self) -> Piece | None:
         """What came since the last call; None if there is nothing to show yet."""
@@ -99,15 +65,12 @@ class Answer:
         return self.piece()
 
     def finished(self) -> Finished:
-        """How it ended. Raises EngineLost when it was cut off."""
-        if self._stops.found:
-            return Finished(pb.FINISH_REASON_STOP, self._usage, self._stops.found)
-        if self._reason is None:
-            raise EngineLost("the engine ended its stream before the answer")
-        if self._called and self._reason == pb.FINISH_REASON_STOP:
+        """As of every streamed answer."""
+        end = super().finished()
+        if self._called and end.reason == pb.FINISH_REASON_STOP and not end.stop_sequence:
             # vLLM says "stop" of a call that was asked for by name.
-            return Finished(pb.FINISH_REASON_TOOL_CALLS, self._usage)
-        return Finished(self._reason, self._usage)
+            end.reason = pb.FINISH_REASON_TOOL_CALLS
+        return end
 
     def _take(self, event: dict[str, Any]) -> None:
         if event.get("error") or event.get("object") == "error":

@@ -8,22 +8,18 @@ One event is one token; the last one also has the whole text and, because they w
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 import soban.v1 as pb
-from soban.generation.engine import Finished, Piece, Usage
+from soban.generation.engine import Piece
 from soban.generation.engines.openai_errors import refusal_in
 from soban.generation.engines.openai_events import Answer
-from soban.generation.engines.stops import StopMatcher
-from soban.generation.engines.text import WholeText
+from soban.generation.engines.streamed import StreamedAnswer, decode
 from soban.generation.engines.tgi_errors import error_of
 from soban.generation.engines.token_text import TokenText, TokenVocabulary
-from soban.generation.engines.waiting import WaitingTokens
-from soban.runtime.errors import EngineFailed, EngineLost, NotBuilt
+from soban.runtime.errors import EngineFailed, NotBuilt
 
-_DONE = b"[DONE]"
 _REASONS = {
     "length": pb.FINISH_REASON_LENGTH,
     "eos_token": pb.FINISH_REASON_STOP,
@@ -33,7 +29,6 @@ _BROKEN = "\ufffd"
 _BROKEN_BYTES = (_BROKEN.encode(), rb"\ufffd")
 # JSON has no infinity: TGI writes null for it, OpenAI this number.
 _LEAST_LOGPROB = -9999.0
-_decode = json.JSONDecoder().raw_decode
 
 
 class Words(Protocol):
@@ -109,42 +104,20 @@ class ServerText:
         )
 
 
-class NativeAnswer:
+class NativeAnswer(StreamedAnswer):
     """Collects one answer. `input_tokens` are those of the prompt, where they have been counted."""
 
     def __init__(self, request: pb.GenerateRequest, words: Words, input_tokens: int | None = None) -> None:
-        self._request = request
+        super().__init__(request)
         self._words = words
-        self._whole = WholeText()
-        self._stops = StopMatcher(request.options.stop)
         self._logprobs = request.options.logprobs
-        self._top_logprobs = request.options.top_logprobs
-        self._waiting = WaitingTokens()
-        self._piece = Piece(input_tokens=input_tokens)
-        self._usage = Usage(input_tokens=input_tokens or 0)
-        self._reason: pb.FinishReason.ValueType | None = None
-        self._done = False
+        self._piece.input_tokens = input_tokens
+        self._usage.input_tokens = input_tokens or 0
 
     @property
     def ended(self) -> bool:
         """As `Reply`."""
         return self._done or self.complete
-
-    @property
-    def complete(self) -> bool:
-        """As `Reply`."""
-        return self._reason is not None or bool(self._stops.found)
-
-    def take(self, data: bytes) -> None:
-        """As `Reply`."""
-        if data == _DONE:
-            self._done = True
-            return
-        try:
-            self._take(_decode(data.decode())[0])
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as err:
-            # Without the cause: it may quote the text.
-            raise EngineFailed(f"the engine sent an event that makes no sense ({type(err).__name__})") from None
 
     def piece(self) -> Piece | None:
         """As `Reply`."""
@@ -156,19 +129,11 @@ class NativeAnswer:
 
     def rest(self) -> Piece | None:
         """As `Reply`."""
-        self._piece.text += self._stops.push(self._whole.flush()) + self._stops.flush()
+        self._piece.text += self._stops.push(self._text.flush()) + self._stops.flush()
         self._waiting.settle_all(self._piece)
         return self.piece()
 
-    def finished(self) -> Finished:
-        """As `Reply`."""
-        if self._stops.found:
-            return Finished(pb.FINISH_REASON_STOP, self._usage, self._stops.found)
-        if self._reason is None:
-            raise EngineLost("the engine ended its stream before the answer")
-        return Finished(self._reason, self._usage)
-
-    def _take(self, event: Mapping[str, Any]) -> None:
+    def _take(self, event: dict[str, Any]) -> None:
         if "error" in event:
             raise error_of(refusal_in(event), self._request)
         token = event["token"]
@@ -176,10 +141,10 @@ class NativeAnswer:
         special, text, logprobs = bool(token.get("special")), "", []
         if not special:
             text = self._words.text(token)
-            self._piece.text += self._stops.push(self._whole.push(text))
+            self._piece.text += self._stops.push(self._text.push(text))
             if self._logprobs:
                 logprobs = [self._logprob(token, event.get("top_tokens") or ())]
-        held = len(self._whole.held) + len(self._stops.held)
+        held = len(self._text.held) + len(self._stops.held)
         if held or not text or self._waiting.events:
             self._waiting.add(len(text), 1, logprobs)
             self._waiting.settle(self._piece, held)
@@ -233,7 +198,7 @@ class ChatAnswer(Answer):
 def _added(data: bytes) -> str:
     """What an event of a chat adds to its text and calls; empty where it does not look like one."""
     try:
-        delta = _decode(data.decode())[0]["choices"][0]["delta"]
+        delta = decode(data.decode())[0]["choices"][0]["delta"]
         written = [call["function"]["arguments"] for call in delta.get("tool_calls") or ()]
         return "".join([delta.get("content") or "", *written])
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
