@@ -60,7 +60,7 @@ class Answering:
     task: Task
     engine_seconds: float = 0.0
     resumes: int = 0
-    """How often it went on elsewhere after text."""
+    """How often text went on on another replica, each told by its first piece there."""
     _journal: Journal = field(default_factory=Journal)
     _losses: int = 0
     _tries: int = 0
@@ -70,6 +70,9 @@ class Answering:
     _last_loss: SobanError | None = None
     _started: bool = False
     _goes_on: bool = False
+    """The next piece is the first that another replica adds to what has been shown."""
+    _continuation: bool = False
+    """What is asked for is the rest of an answer, in words of ours."""
 
     @property
     def usage(self) -> Usage:
@@ -89,11 +92,11 @@ class Answering:
             except (EngineLost, EngineFailed, NoReplica, EngineOverloaded) as err:
                 await self._recover(lease, err)
             except ContextOverflow:
-                if not self.resumes:
+                if not self._continuation:
                     raise
                 break
             except (InvalidArgument, NotBuilt):
-                if not self.resumes or self._last_loss is None:
+                if not self._continuation or self._last_loss is None:
                     raise
                 # The caller's own request was right: what is refused is our continuation of it.
                 raise self._last_loss from None
@@ -120,6 +123,7 @@ class Answering:
         """What the caller sees of an event, once it is written down."""
         if isinstance(event, Piece):
             event.resumed, self._goes_on = self._goes_on, False
+            self.resumes += event.resumed
             self._stuck_since = None
             self._journal.wrote(event)
             lease.progress(self.task.item.progress(event.tokens, event.input_tokens))
@@ -184,7 +188,7 @@ class Answering:
         request, tokens, text = self.task.asked.request, self._journal.tokens, self._journal.text
         if request.options.HasField("max_tokens") and tokens >= request.options.max_tokens:
             return None
-        self.resumes += 1
+        self._continuation = True
         return continued(request, self.task.harmless(text) if request.messages else text, tokens)
 
 

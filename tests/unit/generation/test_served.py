@@ -166,6 +166,21 @@ async def test_an_answer_goes_on_where_it_stopped() -> None:
     assert request.options.max_tokens == 46
 
 
+async def test_a_replica_that_dies_before_it_adds_anything_is_no_resume() -> None:
+    """What the summary counts is what the stream has marked."""
+    one = FakeEngine([Started(), Piece("옛날 ", tokens=2), LOST], [Started(), TEXT, END])
+    silent = FakeEngine([Started(), LOST], [Started(), TEXT, END])
+    async with serving(one, silent) as model:
+        visit = Visit()
+        model.fleet.hosts[1].ready = False
+        stream = model.served.generate(ask(), visit)
+        events = [(await anext(stream)).event]
+        await model.comes(1)
+        events += [item.event async for item in stream]
+    assert len(silent.asked) + len(one.asked) == 3
+    assert (sum(event.resumed for event in events if isinstance(event, Piece)), visit.record.resumes) == (1, 1)
+
+
 async def _begun_by_the_first(model: Model, request: pb.GenerateRequest, visit: Visit | None = None) -> list[Any]:
     """An answer that the first of two replicas began, whichever the choice would fall on."""
     model.fleet.hosts[1].ready = False
