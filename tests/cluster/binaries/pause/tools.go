@@ -1,0 +1,8 @@
+//go:build tools
+
+// Package pause names the program that is built.
+package pause
+
+import (
+	_ "soban.dev/cluster/pause/pause"
+)
