@@ -132,10 +132,10 @@ class Steady:
     At its end no new one begins, and all that run are heard to their ends: then `answers` has all of them.
     """
 
-    def __init__(self, asker: Asker, ask: Ask, streams: int, first: int = 0) -> None:
+    def __init__(self, asker: Asker, ask: Ask, streams: int, first: int = 0, spread: float = 2.0) -> None:
         self.answers: list[Answer] = []
         self._asker, self._ask, self._streams = asker, ask, streams
-        self._numbers = itertools.count(first)
+        self._numbers, self._spread = itertools.count(first), spread
         self._stopping = False
 
     async def __aenter__(self) -> Steady:
@@ -153,6 +153,6 @@ class Steady:
 
     async def _call(self) -> None:
         # Not all at once, so that at any time streams are at all of their stages.
-        await asyncio.sleep(random.uniform(0, 2))
+        await asyncio.sleep(random.uniform(0, self._spread))
         while not self._stopping:
             self.answers.append(await self._asker.ask(self._ask, next(self._numbers)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from cluster.progress import Progress
 from cluster.release import Release
 from cluster.timeline import Timeline
 
+_LAST_EVENTS = 25
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn", "audit")}
 SERVING = Path(__file__).parent / "scenarios" / "install" / "values.yaml"
 """Values of the release that scenarios share."""
@@ -67,7 +67,8 @@ class World:
         if self._shared is None:
             namespace = f"{self.prefix}serving"
             await self.kubectl.apply(_namespace(namespace))
-            self._namespaces.append(namespace)
+            if namespace not in self._namespaces:
+                self._namespaces.append(namespace)
             self._shared = self.release(namespace, SERVING)
             with self.step("helm install soban helm/soban -f scenarios/install/values.yaml --wait"):
                 await self._shared.install()
@@ -79,19 +80,28 @@ class World:
         async with Timeline(self.kubectl, namespace) as recorded:
             yield recorded
 
+    async def drop_serving(self) -> None:
+        """Uninstalls the shared release; whoever asks for it next gets a new one."""
+        if self._shared is None:
+            return
+        shared, self._shared = self._shared, None
+        await shared.uninstall()
+
+    async def diagnosis(self) -> str:
+        """Pods and the last Events of this run's namespaces, for people who look for a cause."""
+        parts = []
+        for namespace in self._namespaces:
+            parts.append(await self.kubectl.run("get", "pods", "-n", namespace, "-o", "wide"))
+            events = await self.kubectl.run("get", "events", "-n", namespace, "--sort-by=.lastTimestamp")
+            parts += events.splitlines()[-_LAST_EVENTS:]
+        return "\n".join(parts)
+
     async def close(self) -> None:
         """Uninstalls the shared release and deletes all namespaces that are left."""
-        if self._shared is not None:
-            await self._shared.uninstall()
-            self._shared = None
+        await self.drop_serving()
         for namespace in self._namespaces:
             await self.kubectl.delete("namespace", namespace)
         self._namespaces.clear()
-
-
-def clock() -> float:
-    """The clock of timelines and loads, in seconds."""
-    return time.monotonic()
 
 
 def _namespace(name: str) -> dict[str, Any]:
