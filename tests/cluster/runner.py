@@ -7,6 +7,7 @@ import time
 import traceback
 from collections.abc import Sequence
 
+from cluster.invoke import InvokeError
 from cluster.outcome import Outcome
 from cluster.report import Result
 from cluster.scenario import Scenario
@@ -56,8 +57,11 @@ async def _outcome(scenario: Scenario, world: World) -> Outcome:
     except Exception as err:  # noqa: BLE001 - one that fails must not keep the others from running
         problem = f"not done after {scenario.timeout:g} s" if isinstance(err, TimeoutError) else _told(err)
         world.progress.say(problem)
-        world.progress.say(await world.diagnosis())
-        await world.drop_serving()
+        try:
+            world.progress.say(await world.diagnosis())
+            await world.drop_serving()
+        except InvokeError as lost:
+            problem += f"\nand its cluster could not be cleaned: {lost}"
         return Outcome(problem=problem)
 
 

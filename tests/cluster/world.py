@@ -47,9 +47,10 @@ class World:
     async def namespace(self, name: str) -> AsyncIterator[str]:
         """A namespace with enforced restricted pod security; deleted at the end, which nobody waits for."""
         full = f"{self.prefix}{name}"
-        await self.kubectl.apply(_namespace(full))
+        # Known before it is made: whoever is interrupted meanwhile deletes it, too.
         self._namespaces.append(full)
         try:
+            await self.kubectl.apply(_namespace(full))
             yield full
         finally:
             await self.kubectl.delete("namespace", full)
@@ -66,9 +67,9 @@ class World:
         """
         if self._shared is None:
             namespace = f"{self.prefix}serving"
-            await self.kubectl.apply(_namespace(namespace))
             if namespace not in self._namespaces:
                 self._namespaces.append(namespace)
+            await self.kubectl.apply(_namespace(namespace))
             self._shared = self.release(namespace, SERVING)
             with self.step("helm install soban helm/soban -f scenarios/install/values.yaml --wait"):
                 await self._shared.install()
