@@ -1,0 +1,44 @@
+"""KEDA's operator is away for a while: nobody who streams notices, and replicas stay."""
+
+from __future__ import annotations
+
+import asyncio
+
+from cluster import keda
+from cluster.outcome import Outcome
+from cluster.traffic import expect_unharmed, model_of, traffic
+from cluster.world import World
+
+RUNG = "d"
+TITLE = "KEDA's operator is away: streams go on, new ones begin, replicas stay"
+ORDER = 420
+REAL = "pods, kubelet, KEDA, HPA, streams of the bundled model"
+TIMEOUT = 240.0
+
+_NAMESPACE, _OPERATOR = "keda", "keda-operator"
+_AWAY_SECONDS = 45.0
+"""Three syncs of the HPA."""
+_STREAMS, _TOKENS = 4, 192
+
+
+async def run(world: World) -> Outcome:
+    """The operator is scaled to zero and back."""
+    outcome = Outcome()
+    release = await world.serving()
+    pool = release.engine(model_of(release))
+    async with traffic(world, release, _STREAMS, _TOKENS) as seen:
+        try:
+            gone = seen.mark("operator gone")
+            await world.kubectl.run("scale", "deployment", _OPERATOR, "--replicas=0", "-n", _NAMESPACE)
+            await asyncio.sleep(_AWAY_SECONDS)
+        finally:
+            back = seen.mark("operator back")
+            await world.kubectl.run("scale", "deployment", _OPERATOR, "--replicas=1", "-n", _NAMESPACE)
+        with world.step("the HPA reads a number again"):
+            await keda.until_scaling(world.kubectl, release.namespace, pool)
+        outcome.tell("seconds until the HPA read a number again", f"{seen.mark('HPA reads') - back:.1f}")
+    during = [state.desired for state in seen.timeline.of(pool) if gone < state.at < back]
+    outcome.expect("changes of the pool's replicas meanwhile", len(set(during)), "0", not during)
+    expect_unharmed(outcome, "streams during all of it", seen.answers)
+    outcome.pictures["keda-gone"] = seen.picture("KEDA's operator is away", pool)
+    return outcome
