@@ -7,7 +7,7 @@ from cluster.kubectl import Kubectl, Object
 
 async def until_scaling(kubectl: Kubectl, namespace: str, pool: str, timeout: float = 90.0) -> None:
     """Returns once the pool's HPA reads a number. Raises NotSeenError."""
-    ref = f"horizontalpodautoscaler/keda-hpa-{pool}"
+    ref = f"horizontalpodautoscaler/{pool}"
     await kubectl.until("its HPA reads a number", ref, namespace, lambda hpa: holds(hpa, "ScalingActive"), timeout)
 
 

@@ -18,6 +18,9 @@ from cluster.release import Release
 from cluster.timeline import Timeline
 from cluster.world import World
 
+STEADY, SCALED = "soban-demo", "busy"
+"""Models of the shared release: one with replicas that stay, one that KEDA scales by its load."""
+
 _BEFORE_SECONDS = 3.0
 
 
@@ -43,6 +46,12 @@ class Traffic:
         """Answers that had begun and not ended at that time."""
         return [answer for answer in self.answers if answer.sent < at < answer.ended]
 
+    def fewest(self, deployment: str, begin: float, end: float) -> int:
+        """The least number of replicas that was wanted at any time from `begin` to `end`."""
+        states = self.timeline.of(deployment)
+        before = [state.desired for state in states if state.at <= begin][-1:]
+        return min(before + [state.desired for state in states if begin < state.at <= end])
+
     def picture(self, title: str, *deployments: str) -> str:
         """Streams over time, and replicas of these Deployments."""
         panels: list[Panel] = [streams_panel(self.timeline, self.answers)]
@@ -51,23 +60,17 @@ class Traffic:
 
 
 @contextlib.asynccontextmanager
-async def traffic(world: World, release: Release, streams: int, tokens: int) -> AsyncIterator[Traffic]:
+async def traffic(
+    world: World, release: Release, streams: int, tokens: int, model: str = STEADY
+) -> AsyncIterator[Traffic]:
     """`streams` at all times, by gRPC and HTTP; the body begins when some have run, the exit waits for all to end."""
-    ask = Ask(model_of(release), tokens)
+    ask = Ask(model, tokens)
     async with world.timeline(release.namespace) as timeline, Client(release.gateway) as client:
         seen = Traffic(timeline)
         async with Steady(client, ask, streams) as steady:
             seen.answers = steady.answers
             await _some(steady.answers)
             yield seen
-
-
-def model_of(release: Release) -> str:
-    """The first model of its values."""
-    models = release.value("models")
-    if not isinstance(models, dict) or not models:
-        raise ValueError("the release has no models")
-    return str(next(iter(models)))
 
 
 def expect_unharmed(outcome: Outcome, what: str, answers: Sequence[Answer]) -> Summary:
