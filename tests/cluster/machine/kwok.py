@@ -1,0 +1,83 @@
+"""Simulated nodes: kwok says that they are ready and that pods on them run; nothing does. Good for decisions only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import yaml
+
+from cluster.cluster import Cluster
+from cluster.machine.addons import Document, apply, kustomized, module_folder
+from cluster.machine.control_plane import Identities
+from cluster.machine.layout import Layout
+from cluster.machine.processes import Processes
+
+NAME = "kwok"
+MARK = "kwok.x-k8s.io/node"
+"""Key of the annotation by which kwok finds its nodes, of a label for selectors, and of the taint NoSchedule."""
+
+_POD_ADDRESSES = "198.51.100.1/24"
+"""RFC 5737: addresses that lead nowhere, as nothing listens."""
+_STAND_BACK = 5
+
+
+def start(cluster: Cluster, layout: Layout, processes: Processes, identities: Identities) -> None:
+    """Starts kwok with its fast stages: nodes and pods are ready at once, pods that are deleted are gone at once."""
+    folder = module_folder("kwok", "sigs.k8s.io/kwok")
+    stages = layout.state / "kwok-stages.yaml"
+    stages.write_text(yaml.safe_dump_all(kustomized(cluster, folder / "kustomize" / "stage" / "fast")))
+    kubeconfig = identities.kubeconfig(layout.state / "kwok.kubeconfig", NAME, "/O=system:masters/CN=kwok")
+    flags = {
+        "config": stages,
+        "kubeconfig": kubeconfig,
+        "manage-all-nodes": "false",
+        "manage-nodes-with-annotation-selector": f"{MARK}=fake",
+        "cidr": _POD_ADDRESSES,
+        "server-address": "127.0.0.1:10247",
+    }
+    arguments = [f"--{flag}={value}" for flag, value in flags.items()]
+    environment = {"HOME": str(layout.state)}
+    processes.start(NAME, layout.bin / "kwok", *arguments, nice=_STAND_BACK, environment=environment)
+
+
+def add_nodes(
+    cluster: Cluster,
+    names: tuple[str, ...],
+    *,
+    cpus: int = 16,
+    memory: str = "64Gi",
+    gpus: int = 0,
+    labels: Mapping[str, str] | None = None,
+) -> None:
+    """Makes simulated nodes, ready in about a second. They have the taint `MARK=fake:NoSchedule`.
+
+    gpus    how many `nvidia.com/gpu` each has
+    labels  such as `nvidia.com/gpu.product: NVIDIA-L4`
+    """
+    apply(cluster, (fake_node(name, cpus, memory, gpus, labels or {}) for name in names))
+
+
+def remove_nodes(cluster: Cluster, *names: str) -> None:
+    """Removes simulated nodes and waits until they are gone; their pods go with the garbage collector."""
+    cluster.kubectl("delete", "node", "--ignore-not-found", *names)
+
+
+def fake_node(name: str, cpus: int, memory: str, gpus: int, labels: Mapping[str, str]) -> Document:
+    """The Node object that kwok takes up."""
+    amounts = {"cpu": str(cpus), "memory": memory, "ephemeral-storage": "256Gi", "pods": "110"}
+    if gpus:
+        amounts["nvidia.com/gpu"] = str(gpus)
+    own = {
+        "kubernetes.io/hostname": name,
+        "kubernetes.io/os": "linux",
+        "kubernetes.io/arch": "amd64",
+        "type": "kwok",
+        MARK: "fake",
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": name, "annotations": {MARK: "fake"}, "labels": {**own, **labels}},
+        "spec": {"taints": [{"key": MARK, "value": "fake", "effect": "NoSchedule"}]},
+        "status": {"capacity": amounts, "allocatable": amounts},
+    }
