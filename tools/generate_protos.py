@@ -1,4 +1,5 @@
-"""Generates `services/soban/v1` from `protos/`; with --check, says whether what is committed is fresh.
+"""Generates code from `protos/` into `services/`, in the same folders; with --check, says whether what is committed is
+fresh.
 
 Usage: python tools/generate_protos.py [--check]
 """
@@ -31,9 +32,16 @@ def differences() -> list[str]:
     """Returns the generated files that are stale, missing or left over in the tree."""
     with tempfile.TemporaryDirectory() as folder:
         generate(Path(folder))
-        fresh = {path.name: path.read_bytes() for path in (Path(folder) / "soban/v1").iterdir()}
-    committed = {path.name: path.read_bytes() for path in (TARGET / "soban/v1").glob("*_pb2*")}
+        fresh = _generated_under(Path(folder))
+    committed = _generated_under(TARGET)
     return sorted(name for name in fresh.keys() | committed.keys() if fresh.get(name) != committed.get(name))
+
+
+def _generated_under(root: Path) -> dict[str, bytes]:
+    """Contents by path below `root`."""
+    return {
+        str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*_pb2*.py*") if path.suffix != ".pyc"
+    }
 
 
 def main() -> None:

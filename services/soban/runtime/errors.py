@@ -25,6 +25,7 @@ SobanError
  |   +- EngineFailed         the engine answered, with an error of its own: it lives
  |   +- NotReady             this server is still loading
  |   +- ServiceUnreachable   another service of ours does not answer
+ |   +- LoadUnknown          numbers of a model's load are missing: they are never taken for zero
  +- NotBuilt                 the contract has it, this release does not
  +- DeadlineExceeded
  +- Cancelled
@@ -222,6 +223,10 @@ class NotReady(Unavailable):
 
 class ServiceUnreachable(Unavailable):
     reason = "SERVICE_UNREACHABLE"
+
+
+class LoadUnknown(Unavailable):
+    reason = "LOAD_UNKNOWN"
 
 
 class NotBuilt(SobanError):

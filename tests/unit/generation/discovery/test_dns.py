@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from soban.generation.discovery.dns import Addresses, Dns
+from soban.generation.discovery.dns import Dns
+from soban.runtime.host_addresses import Answer
 from unit.generation.discovery.following import following
 
 FOUR, SIX = socket.AF_INET, socket.AF_INET6
@@ -21,11 +22,11 @@ class Names:
     """A name server that is told what to say, and a clock."""
 
     def __init__(self, *addresses: tuple[socket.AddressFamily, str]) -> None:
-        self.answer: Addresses | Exception = list(addresses)
+        self.answer: Answer | Exception = list(addresses)
         self.now = 0.0
         self.asked: list[tuple[str, int]] = []
 
-    async def __call__(self, host: str, port: int) -> Addresses:
+    async def __call__(self, host: str, port: int) -> Answer:
         self.asked.append((host, port))
         if isinstance(self.answer, Exception):
             raise self.answer

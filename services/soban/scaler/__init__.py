@@ -1,0 +1,1 @@
+"""The scaler: KEDA's external scaler over the load that generation tells."""
