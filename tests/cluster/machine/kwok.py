@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import yaml
 
@@ -18,17 +19,17 @@ MARK = "kwok.x-k8s.io/node"
 
 _POD_ADDRESSES = "198.51.100.1/24"
 """RFC 5737: addresses that lead nowhere, as nothing listens."""
+_POD_READY = Path(__file__).parents[3] / "k8s" / "simulated" / "stage-pod-ready.yaml"
 _STAND_BACK = 5
 
 
 def start(cluster: Cluster, layout: Layout, processes: Processes, identities: Identities) -> None:
-    """Starts kwok with its fast stages: nodes and pods are ready at once, pods that are deleted are gone at once."""
-    folder = module_folder("kwok", "sigs.k8s.io/kwok")
-    stages = layout.state / "kwok-stages.yaml"
-    stages.write_text(yaml.safe_dump_all(kustomized(cluster, folder / "kustomize" / "stage" / "fast")))
+    """Starts kwok: nodes are ready at once, pods after the load time that they name, and deleted ones are gone."""
+    file = layout.state / "kwok-stages.yaml"
+    file.write_text(yaml.safe_dump_all(stages(cluster)))
     kubeconfig = identities.kubeconfig(layout.state / "kwok.kubeconfig", NAME, "/O=system:masters/CN=kwok")
     flags = {
-        "config": stages,
+        "config": file,
         "kubeconfig": kubeconfig,
         "manage-all-nodes": "false",
         "manage-nodes-with-annotation-selector": f"{MARK}=fake",
@@ -38,6 +39,13 @@ def start(cluster: Cluster, layout: Layout, processes: Processes, identities: Id
     arguments = [f"--{flag}={value}" for flag, value in flags.items()]
     environment = {"HOME": str(layout.state)}
     processes.start(NAME, layout.bin / "kwok", *arguments, nice=_STAND_BACK, environment=environment)
+
+
+def stages(cluster: Cluster) -> list[Document]:
+    """kwok's fast stages, with our own for how pods become ready."""
+    ready = yaml.safe_load(_POD_READY.read_text(encoding="utf-8"))
+    fast = kustomized(cluster, module_folder("kwok", "sigs.k8s.io/kwok") / "kustomize" / "stage" / "fast")
+    return [ready if stage["metadata"]["name"] == ready["metadata"]["name"] else stage for stage in fast]
 
 
 def add_nodes(
