@@ -34,8 +34,11 @@ class Helm:
         return await self._put("install", release, namespace, layers, timeout)
 
     async def upgrade(self, release: str, namespace: str, *layers: Values, timeout: float = 240.0) -> float:
-        """`helm upgrade --wait` with these values and no others; returns the seconds that it took."""
-        return await self._put("upgrade", release, namespace, layers, timeout)
+        """`helm upgrade --wait` with these values and no others; returns the seconds that it took.
+
+        Fields that others have changed meanwhile (replicas by an autoscaler) become the chart's again.
+        """
+        return await self._put("upgrade", release, namespace, layers, timeout, "--force-conflicts")
 
     async def rollback(self, release: str, namespace: str, revision: int = 0, timeout: float = 240.0) -> float:
         """`helm rollback --wait`, to the revision before when none is named; returns the seconds that it took."""
@@ -64,9 +67,11 @@ class Helm:
         history = json.loads(await self.run("history", release, "-n", namespace, "-o", "json"))
         return max(entry["revision"] for entry in history if entry["status"] == "deployed")
 
-    async def _put(self, verb: str, release: str, namespace: str, layers: tuple[Values, ...], timeout: float) -> float:
+    async def _put(
+        self, verb: str, release: str, namespace: str, layers: tuple[Values, ...], timeout: float, *more: str
+    ) -> float:
         began = time.monotonic()
-        args = (verb, release, str(self.chart), "-n", namespace, "-f", "-", *_waiting(timeout))
+        args = (verb, release, str(self.chart), "-n", namespace, "-f", "-", *_waiting(timeout), *more)
         await self.run(*args, stdin=json.dumps(merged(*layers)), timeout=timeout + 10)
         return time.monotonic() - began
 

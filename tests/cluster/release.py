@@ -54,6 +54,10 @@ class Release:
             selector += f",soban.dev/model={self.engine(model).rpartition('-engine-')[2]}"
         return await self.kubectl.items("pods", self.namespace, selector)
 
+    async def all_pods(self) -> list[Object]:
+        """Pods of all services and engines."""
+        return await self.kubectl.items("pods", self.namespace, f"app.kubernetes.io/instance={self.name}")
+
     def value(self, *path: str) -> object:
         """A value of the installation, such as `value("models", "ko", "parallel")`; None where there is none."""
         found: object = merged(*self.layers)

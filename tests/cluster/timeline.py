@@ -64,6 +64,10 @@ class Timeline:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def now(self) -> float:
+        """The time as it is recorded."""
+        return time.monotonic()
+
     def of(self, deployment: str) -> list[Replicas]:
         """What was heard of one Deployment."""
         return [seen for seen in self.replicas if seen.deployment == deployment]

@@ -34,6 +34,8 @@ class World:
     prefix: str
     """Begin of the names of all namespaces."""
     progress: Progress = field(default_factory=Progress)
+    figures: dict[str, float] = field(default_factory=dict)
+    """What a scenario measured and another one needs, such as `capacity`."""
     _shared: Release | None = None
     _namespaces: list[str] = field(default_factory=list)
 

@@ -1,0 +1,32 @@
+"""All gateway pods are replaced while a hundred streams are under way."""
+
+from __future__ import annotations
+
+from cluster.disruption import draw, judge_unbroken, through
+from cluster.outcome import Outcome
+from cluster.world import World
+
+RUNG = "c"
+TITLE = "kubectl rollout restart of the gateway during 100 streams breaks none"
+ORDER = 350
+REAL = "pods, readiness, preStop, SIGTERM, kube-proxy, clients outside the cluster without retries"
+TIMEOUT = 240.0
+
+
+async def run(world: World) -> Outcome:
+    """Restarts, and waits until the old pods are gone, too."""
+    outcome = Outcome()
+    release = await world.serving()
+    gateway = release.deployment("gateway")
+    old = {pod["metadata"]["name"] for pod in await release.pods("gateway")}
+
+    async def restart() -> None:
+        await world.kubectl.run("rollout", "restart", f"deployment/{gateway}", "-n", release.namespace)
+        await world.kubectl.rolled_out(gateway, release.namespace)
+
+    seen = await through(world, release, "rollout restart of the gateway", restart)
+    judge_unbroken(outcome, seen)
+    left = old & {pod["metadata"]["name"] for pod in await release.pods("gateway")}
+    outcome.expect("old pods once their streams had ended", len(left), "0", not left)
+    draw(outcome, "gateway_restart", "Restart of the gateway during 100 streams", seen, [gateway])
+    return outcome
