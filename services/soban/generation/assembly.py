@@ -28,14 +28,14 @@ from soban.generation.gguf import GgufHeader
 from soban.generation.host import Host
 from soban.generation.identity import Identity, wanted_names
 from soban.generation.instruments import Spending
-from soban.generation.llama_server import ServerPlan
 from soban.generation.models import find_model
+from soban.generation.planning import plan_of
 from soban.generation.pool import Pool
 from soban.generation.remote import RemoteHost
 from soban.generation.replica import Replica
 from soban.generation.served import ServedModel
 from soban.generation.settings import GenerationSettings
-from soban.generation.sizing import layout_of, usable_cores
+from soban.generation.sizing import usable_cores
 from soban.generation.vetting import Vetting
 from soban.runtime.config import ConfigError
 from soban.runtime.errors import NoReplica
@@ -106,16 +106,8 @@ class Assembly:
             raise ConfigError(f"models.{name}", text)
         file = await find_model(name, config.url)
         count = max(1, config.min_replicas)
-        layout = layout_of(config, file.header, self._settings.kv_cache_mib, max(1, usable_cores() // count))
-        plan = ServerPlan(
-            path=str(file.path),
-            name=name,
-            parallel=layout.parallel,
-            context=layout.context,
-            unified=layout.unified,
-            threads=layout.threads,
-            adapters=[path for path in config.adapters.values() if path],
-        )
+        cores = max(1, usable_cores() // count)
+        plan = plan_of(name, config, file, self._settings.kv_cache_mib, cores)
         seconds = self._settings.engine_start_seconds, self._settings.engine_hang_seconds
         hidden = self._key_variables
         hosts = [EmbeddedHost(name, plan, *seconds, index=index, hidden=hidden) for index in range(count)]

@@ -1,4 +1,4 @@
-"""The embedded engine: llama.cpp's own server in a process of its own. `embedded.py` starts it.
+"""llama.cpp's own server in a process of its own. `embedded.py` starts it for one machine, `engine_pod.py` for a pod.
 
     SOBAN_ENGINE_KEY=... python -m soban.generation.llama_server '{"path": "/models/ko.gguf", "name": "ko-8b", ...}'
 
@@ -39,6 +39,9 @@ class ServerPlan:
     threads: int
     adapters: list[str] = field(default_factory=list)
     """Paths of LoRA adapters in GGUF; each request says which of them it wants."""
+    host: str = "127.0.0.1"
+    port: int = 0
+    """0 is any free one."""
 
     def to_argument(self) -> str:
         """For the command line."""
@@ -57,8 +60,7 @@ def main(argv: list[str]) -> int:
     """Serves until a signal or its parent ends it."""
     exit_with_parent()
     plan = ServerPlan(**json.loads(argv[1]))
-    key = os.environ.pop(KEY_VARIABLE)
-    server = _serve(plan, key)
+    server = _serve(plan, os.environ.pop(KEY_VARIABLE, ""))
     sys.stdout.write(json.dumps({"soban_engine": server.listening_address, "pid": os.getpid()}) + "\n")
     sys.stdout.flush()
     while True:
@@ -66,7 +68,7 @@ def main(argv: list[str]) -> int:
 
 
 def _serve(plan: ServerPlan, key: str) -> Any:
-    """Returns once the model is loaded. The port is any free one; loopback is open to other users, hence the key."""
+    """Returns once the model is loaded. Loopback is open to other users, hence the key; an empty one asks for none."""
     import xllamacpp
 
     params = xllamacpp.CommonParams()
@@ -79,9 +81,9 @@ def _serve(plan: ServerPlan, key: str) -> Any:
     params.cpuparams_batch.n_threads = plan.threads
     params.n_batch = params.n_ubatch = max(_STEP_TOKENS, 2 * plan.parallel)
     params.n_threads_http = plan.parallel + _SPARE_HTTP_THREADS
-    params.hostnames = ["127.0.0.1"]
-    params.port = 0
-    params.api_keys = [key]
+    params.hostnames = [plan.host]
+    params.port = plan.port
+    params.api_keys = [key] if key else []
     params.ui = False
     params.endpoint_metrics = True
     params.endpoint_slots = True

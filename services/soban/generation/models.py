@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-import sys
 import threading
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from soban.generation.gguf import GgufHeader, NotGguf, read_header
+from soban.generation.hub import HUB, download, gguf_of
 from soban.runtime.config import ConfigError
 
-_logger = logging.getLogger(__name__)
-
-_BUNDLED, _FILE, _HUB = "bundled:", "file:", "hf://"
-_SECONDS_BETWEEN_LINES = 5.0
+_BUNDLED, _FILE = "bundled:", "file:"
 
 
 class ModelFile(NamedTuple):
@@ -42,8 +38,8 @@ async def find_model(name: str, url: str) -> ModelFile:
 
 
 async def _locate(key: str, url: str) -> Path:
-    if url.startswith(_HUB):
-        return await _in_thread_of_its_own(_download, key, url.removeprefix(_HUB))
+    if url.startswith(HUB):
+        return await _in_thread_of_its_own(_download, key, url.removeprefix(HUB))
     if "://" in url:
         raise ConfigError(key, f"must be bundled:NAME, a path, or hf://owner/repo/file.gguf, not {url}")
     return _local(url)
@@ -56,24 +52,7 @@ def _local(url: str) -> Path:
 
 
 def _download(key: str, place: str) -> Path:
-    """The file in the hub's cache. HF_ENDPOINT, HF_HUB_OFFLINE, HF_HOME and HF_TOKEN work as everywhere."""
-    owner, _, rest = place.partition("/")
-    repository, _, file = rest.partition("/")
-    if not (owner and repository and file.endswith(".gguf")):
-        raise ConfigError(key, "must name a GGUF file of the repository: hf://owner/repo/file.gguf")
-    try:
-        from huggingface_hub import hf_hub_download
-    except ImportError as err:
-        raise ConfigError(key, "hf:// needs huggingface-hub: install soban[engine]") from err
-    try:
-        return Path(hf_hub_download(f"{owner}/{repository}", file, tqdm_class=_progress()))
-    except (OSError, ValueError) as err:
-        # Everything that the hub raises is one of the two: no such repository or file, no access, no network.
-        raise ConfigError(key, f"hf://{place} cannot be downloaded: {_first_line(err)}") from err
-
-
-def _first_line(err: Exception) -> str:
-    return next((line for line in str(err).splitlines() if line.strip()), type(err).__name__)
+    return download(key, gguf_of(key, place))
 
 
 async def _in_thread_of_its_own(call: Callable[[str, str], Path], key: str, place: str) -> Path:
@@ -101,19 +80,3 @@ def _settle(done: asyncio.Future[Path], outcome: Path | Exception) -> None:
         done.set_exception(outcome)
     else:
         done.set_result(outcome)
-
-
-def _progress() -> Any:
-    """A bar on a terminal, log lines elsewhere."""
-    if sys.stderr.isatty():
-        return None
-    from tqdm import tqdm  # type: ignore[import-untyped]
-
-    class Lines(tqdm):  # type: ignore[misc]
-        def __init__(self, *args: Any, **settings: Any) -> None:
-            super().__init__(*args, **{**settings, "mininterval": _SECONDS_BETWEEN_LINES, "disable": False})
-
-        def display(self, *_: Any, **__: Any) -> None:
-            _logger.info("downloading", extra={"file": self.desc, "bytes": self.n, "of": self.total})
-
-    return Lines

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
+from soban.generation.cgroup import cpu_limit
 from soban.generation.gguf import GgufHeader
 from soban.runtime.model_settings import ModelConfig
 from soban.runtime.settings import MIB
 
-_CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _UNKNOWN_CONTEXT = 4096
 # Enough for a system prompt and some turns of a chat; below it sequences share one cache instead.
 _SMALLEST_OWN_CONTEXT = 1024
 _CONTEXT_STEP = 256
 _INT32 = 2**31 - 1
+# Two Python processes and the HTTP server's threads: 90 MiB were measured with the bundled model.
+_PROCESS_BYTES = 160 * MIB
+_LEAST_KV_MIB, _MOST_KV_MIB = 64, 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +50,21 @@ def layout_of(model: ModelConfig, header: GgufHeader, kv_cache_mib: int, cores: 
     return Layout(model.parallel, min(max(room, wanted), wanted * model.parallel), unified=True, threads=threads)
 
 
+def pod_kv_cache_mib(memory: int | None, model_bytes: int, default: int) -> int:
+    """MiB for the contexts of an engine that has a container of its own with `memory` bytes; without a limit `default`.
+
+    What is left beside the weights and the process goes to contexts, less a fifth: buffers of computation grow with
+    the batch, and a container at its limit is killed. More than 8 GiB is taken only when it is asked for, since all of
+    it is cleared before the first answer.
+    """
+    if memory is None:
+        return default
+    room = (memory - model_bytes - _PROCESS_BYTES) * 4 // 5 // MIB
+    return min(max(room, _LEAST_KV_MIB), _MOST_KV_MIB)
+
+
 def usable_cores() -> int:
-    """Cores that this process may use: by its affinity and by the CPU quota of its container (cgroup v2)."""
+    """Whole cores that this process may use, at least one: by its affinity and by the limit of its container."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with contextlib.suppress(OSError, ValueError):
-        quota, period = _CPU_QUOTA.read_text(encoding="ascii").split()
-        cores = min(cores, max(1, int(quota) // int(period)))
-    return cores
+    limit = cpu_limit()
+    return cores if limit is None else min(cores, max(1, int(limit)))
