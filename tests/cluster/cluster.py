@@ -52,7 +52,11 @@ class Cluster:
         """Variables for programs that talk to the cluster: its kubeconfig, its programs first, no proxy between."""
         kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
         path = f"{self.bin_dir}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-        return kept | {"KUBECONFIG": str(self.kubeconfig), "PATH": path}
+        own = {"KUBECONFIG": str(self.kubeconfig), "PATH": path}
+        if self.state is not None:
+            # Or what kubectl and helm learn of the API stays in the user's home.
+            own["KUBECACHEDIR"] = str(self.state / "kube-cache")
+        return kept | own
 
     def _call(self, program: str, args: tuple[str, ...], stdin: str | None, timeout: float) -> str:
         command = [str(self.bin_dir / program), *args]

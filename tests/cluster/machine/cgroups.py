@@ -12,6 +12,8 @@ from pathlib import Path
 _MOUNTS = Path("/sys/fs/cgroup")
 _COPIED = ("cpuset.cpus", "cpuset.mems")
 """A new cpuset of version 1 is empty, and no process may enter it."""
+_NEEDED = {"cpu", "cpuset", "memory", "pids"}
+"""Controllers without which kubelet does not take a cgroup of version 2 for its root."""
 _GONE_SECONDS = 10.0
 
 
@@ -27,9 +29,18 @@ def make(name: str) -> None:
     for hierarchy in hierarchies():
         folder = hierarchy / name.lstrip("/")
         folder.mkdir(exist_ok=True)
+        _hand_down(hierarchy)
         for file in _COPIED:
             if (folder / file).exists() and (hierarchy / file).exists():
                 (folder / file).write_text((hierarchy / file).read_text().strip())
+
+
+def _hand_down(hierarchy: Path) -> None:
+    """In version 2 a cgroup has the controllers that the one above it hands down."""
+    offered = hierarchy / "cgroup.controllers"
+    wanted = _NEEDED.intersection(offered.read_text().split()) if offered.exists() else ()
+    if wanted:
+        (hierarchy / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in sorted(wanted)))
 
 
 def processes(name: str) -> set[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from cluster.machine import cgroups, lock, mounts, network
@@ -9,11 +10,14 @@ from cluster.machine.layout import NODES, Layout
 from cluster.machine.processes import everything
 
 CNI_RESULTS = Path("/var/lib/cni/results")
-"""Where containerd 1.6 has CNI keep results of the networks, by their names; it takes no other folder."""
+"""Where containerd 1.6 has CNI keep results, as NETWORK-SANDBOX-INTERFACE; it takes no other folder."""
 CONTAINER_LOGS = Path("/var/log/containers")
 """Where kubelet links every container's log (pkg/kubelet/kubelet.go, DefaultContainerLogsDir)."""
 DEVICE_PLUGINS = Path("/var/lib/kubelet/device-plugins")
 """Where kubelet listens for device plugins, whatever its root folder is (DevicePluginPath of its API)."""
+
+_PROGRAMS = ("containerd", "etcd", "kube", "kwok")
+_TASKS = "io.containerd.runtime.v2.task/k8s.io"
 
 
 def leftovers(state: Path) -> list[str]:
@@ -22,50 +26,48 @@ def leftovers(state: Path) -> list[str]:
     found = [f"folder {state}"] if state.exists() else []
     if lock.holder() == state:
         found.append(f"lock {lock.LOCK}")
-    found += [f"process {pid} {name}" for pid, name in _processes(state)]
+    found += [f"process {pid} {name}" for pid, name in programs(state)]
     found += [f"mount {point}" for point in mounts.below(state)]
-    found += network.leftovers()
-    for node in NODES:
-        found += cgroups.leftovers(node.cgroup)
-        found += [f"file {file}" for file in CNI_RESULTS.glob(f"{node.cni_network}-*")]
-        found += [f"socket {socket}" for socket in shim_sockets(layout.of(node).containerd_state)]
-    found += [f"link {log}" for log in CONTAINER_LOGS.glob("*.log") if _leads_to(log, state)]
-    socket = DEVICE_PLUGINS / "kubelet.sock"
-    return found + ([f"socket {socket}"] if socket.exists() else [])
+    if lock.holder() in (None, state):
+        found += network.leftovers()
+        found += [line for node in NODES for line in cgroups.leftovers(node.cgroup)]
+        found += [f"file {file}" for file in traces(layout)]
+    return found
 
 
-def shims(socket: Path) -> list[int]:
-    """Processes that hold the containers of the containerd at that socket."""
-    return [
-        pid
-        for pid, argv in everything()
-        if argv[0].endswith("containerd-shim-runc-v2") and _after(argv, "-address") == str(socket)
-    ]
+def traces(layout: Layout) -> list[Path]:
+    """Files that the parts write in places of their own, whatever folder they are given."""
+    sandboxes = {name for node in NODES for name in _sandboxes(layout, node.cni_network)}
+    results = [file for name in sandboxes for file in CNI_RESULTS.glob(f"*-{name}-*")]
+    sockets = [socket for node in NODES for socket in shim_sockets(layout.of(node).containerd_state)]
+    logs = [log for log in CONTAINER_LOGS.glob("*.log") if _leads_to(log, layout.state)]
+    plugins = [DEVICE_PLUGINS / name for name in ("kubelet.sock", "kubelet_internal_checkpoint")]
+    return results + sockets + logs + [file for file in plugins if file.exists()]
+
+
+def programs(state: Path) -> list[tuple[int, str]]:
+    """Processes of the cluster: they lie in the state folder, or an argument leads into it."""
+    return [(pid, Path(argv[0]).name) for pid, argv in everything() if _belongs(argv, f"{state}/")]
 
 
 def shim_sockets(containerd_state: Path) -> list[Path]:
     """Sockets of shims under /run/containerd/s, which a killed shim does not remove."""
-    files = containerd_state.glob("io.containerd.runtime.v2.task/*/*/address")
+    files = containerd_state.glob(f"{_TASKS}/*/address")
     sockets = [Path(file.read_text().strip().removeprefix("unix://")) for file in files]
     return [socket for socket in sockets if socket.exists()]
 
 
-def _processes(state: Path) -> list[tuple[int, str]]:
-    """Programs of the cluster: they are named by the state folder, or an argument leads into it."""
-    found = []
-    for pid, argv in everything():
-        arguments = (argument.partition("=")[2] or argument for argument in argv[1:])
-        named = argv[0].startswith(f"{state}/") or any(argument.startswith(f"{state}/") for argument in arguments)
-        if named and Path(argv[0]).name.startswith(_PROGRAMS):
-            found.append((pid, Path(argv[0]).name))
-    return found
+def _sandboxes(layout: Layout, network_name: str) -> Iterator[str]:
+    for file in CNI_RESULTS.glob(f"{network_name}-*-*"):
+        yield file.name.removeprefix(f"{network_name}-").rpartition("-")[0]
+    for node in NODES:
+        yield from (folder.name for folder in layout.of(node).containerd_state.glob(f"{_TASKS}/*"))
 
 
-_PROGRAMS = ("containerd", "etcd", "kube", "kwok")
-
-
-def _after(argv: list[str], flag: str) -> str:
-    return argv[argv.index(flag) + 1] if flag in argv[:-1] else ""
+def _belongs(argv: list[str], folder: str) -> bool:
+    """By the program's name, too: an editor with a log of the cluster open is not of the cluster."""
+    values = (argument.rpartition("=")[2] for argument in argv)
+    return Path(argv[0]).name.startswith(_PROGRAMS) and any(value.startswith(folder) for value in values)
 
 
 def _leads_to(link: Path, folder: Path) -> bool:

@@ -18,10 +18,7 @@ def take(state: Path, lock: Path = LOCK) -> None:
     try:
         handle = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
     except FileExistsError:
-        where = holder(lock)
-        raise TakenError(
-            f"a cluster is up on this machine, or one was left: python -m cluster down --state {where}"
-        ) from None
+        raise _taken(holder(lock)) from None
     with os.fdopen(handle, "w") as file:
         file.write(str(state))
 
@@ -33,7 +30,17 @@ def holder(lock: Path = LOCK) -> Path | None:
     return None
 
 
+def refuse_other(state: Path, lock: Path = LOCK) -> None:
+    """Raises TakenError when the machine's cluster has its state in another folder."""
+    if holder(lock) not in (None, state):
+        raise _taken(holder(lock))
+
+
 def release(state: Path, lock: Path = LOCK) -> None:
     """Gives the lock back when that cluster has it."""
     if holder(lock) == state:
         lock.unlink(missing_ok=True)
+
+
+def _taken(where: Path | None) -> TakenError:
+    return TakenError(f"a cluster is up on this machine, or one was left: python -m cluster down --state {where}")

@@ -6,7 +6,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from cluster.machine.layout import BRIDGE, NODES, PODS, Layout, Node
+from cluster.machine.layout import BRIDGE, NODES, PODS, SERVICES, Layout, Node
 
 _PREFIX = PODS.rpartition("/")[2]
 _HARDWARE_ADDRESS = "02:50:ba:00:00:01"
@@ -41,6 +41,8 @@ def up(layout: Layout) -> None:
     for node in NODES[1:]:
         _run("ip", "address", "add", f"{node.address}/32", "dev", BRIDGE)
     _run("ip", "link", "set", BRIDGE, "up")
+    # Never taken: kube-proxy rewrites the address. But a machine without a default route looks for one before that.
+    _run("ip", "route", "add", SERVICES, "dev", BRIDGE)
 
 
 def down(layout: Layout) -> None:
@@ -53,7 +55,7 @@ def down(layout: Layout) -> None:
 
 def leftovers() -> list[str]:
     """The bridge and kube-proxy's tables, where they still are."""
-    found = [f"network interface {BRIDGE}"] if Path(f"/sys/class/net/{BRIDGE}").exists() else []
+    found = [f"network interface {BRIDGE}"] if _run("ip", "link", "show", BRIDGE, must=False) else []
     tables = _run("nft", "list", "tables", must=False).splitlines()
     wanted = {f"table {family} {table}" for family, table in _PROXY_TABLES}
     return found + [f"nftables {table.strip()}" for table in tables if table.strip() in wanted]

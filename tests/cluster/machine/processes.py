@@ -52,11 +52,11 @@ class Processes:
     ) -> Record:
         """Starts a program in a session of its own, so that Ctrl-C does not reach it; output goes to `logs/NAME.log`.
 
-        Its environment is PATH, HOME and `environment`, nothing of the caller's: no proxy stands between parts.
+        Its environment is PATH and `environment`, nothing of the caller's: no proxy stands between parts.
         """
         self._records.mkdir(parents=True, exist_ok=True)
         self._logs.mkdir(parents=True, exist_ok=True)
-        variables = {"PATH": _PATH, "HOME": "/root", **(environment or {})}
+        variables = {"PATH": _PATH, **(environment or {})}
         arguments = [str(argument) for argument in argv]
         with (self._logs / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
@@ -70,7 +70,8 @@ class Processes:
             )
         record = Record(name, process.pid, _stat(process.pid)[1], arguments, variables, nice)
         (self._records / f"{name}.json").write_text(json.dumps(asdict(record), indent=1))
-        os.setpriority(os.PRIO_PROCESS, process.pid, nice)
+        with contextlib.suppress(PermissionError):  # a negative one needs CAP_SYS_NICE
+            os.setpriority(os.PRIO_PROCESS, process.pid, nice)
         # The record is the handle from here on: no warning when this object goes while the process runs.
         process.returncode = 0
         return record

@@ -7,6 +7,8 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from cluster.cluster import Cluster, CommandError
@@ -14,7 +16,7 @@ from cluster.machine import cgroups, lock, mounts, network
 from cluster.machine.control_plane import NAMES, api_answers
 from cluster.machine.kwok import NAME as KWOK
 from cluster.machine.layout import NODES, Layout
-from cluster.machine.leftovers import CNI_RESULTS, CONTAINER_LOGS, DEVICE_PLUGINS, shim_sockets, shims
+from cluster.machine.leftovers import CNI_RESULTS, CONTAINER_LOGS, DEVICE_PLUGINS, programs, traces
 from cluster.machine.node import containerd_name, kubelet_name
 from cluster.machine.processes import Processes
 from cluster.machine.waiting import NotInTimeError, wait_until
@@ -22,32 +24,40 @@ from cluster.machine.waiting import NotInTimeError, wait_until
 _PODS_SECONDS = 20
 _SCALED = "scaledobjects.keda.sh,scaledjobs.keda.sh"
 _OWNERS = "deployments,statefulsets,daemonsets,jobs,cronjobs,replicasets"
+_SHIM_SOCKETS = Path("/run/containerd/s")
 
 
 def down(state: Path) -> None:
-    """Ends the cluster whose state is in that folder and removes the folder; whatever is already gone is no error."""
-    layout = Layout(state)
-    processes = Processes(layout.processes, layout.logs)
-    _delete_pods(layout, processes)
-    _stop(processes)
-    _end_containers(layout)
-    network.down(layout)
-    mounts.remove(state)
-    _remove_traces(layout)
-    shutil.rmtree(state, ignore_errors=True)
-    lock.release(state)
+    """Ends the cluster whose state is in that folder and removes the folder; whatever is already gone is no error.
+
+    Takes up to a minute, and Ctrl-C does not cut it short. TakenError when the machine's cluster is another.
+    """
+    lock.refuse_other(state)
+    with _uninterrupted():
+        layout = Layout(state)
+        processes = Processes(layout.processes, layout.logs)
+        _delete_pods(layout)
+        _stop(processes)
+        found = traces(layout)
+        _kill_rest(state)
+        network.down(layout)
+        mounts.remove(state)
+        _remove_traces([*found, *traces(layout)])
+        shutil.rmtree(state, ignore_errors=True)
+        lock.release(state)
 
 
-def _delete_pods(layout: Layout, processes: Processes) -> None:
+def _delete_pods(layout: Layout) -> None:
     """The clean way, while there is a control plane: kubelets unmount, containers end, addresses come back."""
     if not layout.kubeconfig.exists() or not api_answers(layout):
         return
     cluster = Cluster(layout.kubeconfig, layout.bin, tuple(node.name for node in NODES), layout.state)
     everywhere = ("--all", "--all-namespaces", "--wait=false")
-    with contextlib.suppress(CommandError, subprocess.TimeoutExpired, NotInTimeError):
+    failures = (CommandError, subprocess.TimeoutExpired, NotInTimeError)
+    with contextlib.suppress(*failures):
         # Their finalizers need KEDA, which goes next.
         cluster.kubectl("delete", _SCALED, "--all", "--all-namespaces", "--ignore-not-found", "--timeout=10s")
-    with contextlib.suppress(CommandError, subprocess.TimeoutExpired, NotInTimeError):
+    with contextlib.suppress(*failures):
         cluster.kubectl("delete", _OWNERS, *everywhere)
         cluster.kubectl("delete", "pods", *everywhere, "--now")
         wait_until(lambda: not _pods(cluster), _PODS_SECONDS, "all pods are gone")
@@ -67,30 +77,37 @@ def _stop(processes: Processes) -> None:
         processes.stop(record.name)
 
 
-def _end_containers(layout: Layout) -> None:
-    """Kills what containerd left running: containers by their cgroup, their shims by containerd's socket."""
-    sockets = [socket for node in NODES for socket in shim_sockets(layout.of(node).containerd_state)]
+def _kill_rest(state: Path) -> None:
+    """Containers by their cgroup; shims, and what was started and never recorded, by the state folder they name."""
+    for pid, _ in programs(state):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     for node in NODES:
         cgroups.remove(node.cgroup)
-        for pid in shims(layout.of(node).socket):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-    for socket in sockets:
-        socket.unlink(missing_ok=True)
+    with contextlib.suppress(NotInTimeError):
+        wait_until(lambda: not programs(state), 5, "all processes are gone")
 
 
-def _remove_traces(layout: Layout) -> None:
-    """Files that the parts write in places of their own, whatever folder they are given."""
-    for node in NODES:
-        for result in CNI_RESULTS.glob(f"{node.cni_network}-*"):
-            result.unlink(missing_ok=True)
-    for log in CONTAINER_LOGS.glob("*.log"):
-        if log.is_symlink() and log.readlink().is_relative_to(layout.state):
-            log.unlink(missing_ok=True)
-    for file in ("kubelet.sock", "kubelet_internal_checkpoint"):
-        with contextlib.suppress(OSError):
-            (DEVICE_PLUGINS / file).unlink(missing_ok=True)
-    # Only when empty, as they are where no other kubelet or containerd was ever used.
-    for folder in (CNI_RESULTS, CNI_RESULTS.parent, CONTAINER_LOGS, DEVICE_PLUGINS, DEVICE_PLUGINS.parent):
+def _remove_traces(files: list[Path]) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)
+    # Folders only when empty, as they are where no other kubelet or containerd was ever used.
+    cni, plugins, sockets = CNI_RESULTS, DEVICE_PLUGINS, _SHIM_SOCKETS
+    for folder in (cni, cni.parent, CONTAINER_LOGS, plugins, plugins.parent, sockets, sockets.parent):
         with contextlib.suppress(OSError):
             folder.rmdir()
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait, where they would be raised: in the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
