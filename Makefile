@@ -4,7 +4,7 @@ BIN := .venv/bin
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench bench-generation proto lock clean
+.PHONY: help demo test test-cluster check format bench bench-generation proto lock clean
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -14,6 +14,9 @@ demo: .venv/runtime ## Start the whole stack and chat in Korean on this machine'
 
 test: check ## Everything that needs no cluster: checks, unit, contract and integration tests
 	$(BIN)/pytest
+
+test-cluster: .venv/dev ## Everything that needs a cluster: brings a real one up here (root), or ARGS=--kubeconfig=FILE
+	PYTHONPATH=tests $(BIN)/python -m cluster run $(ARGS)
 
 check: .venv/dev ## Format, lint, types, imports, generated code, contract
 	$(BIN)/ruff format --check .
