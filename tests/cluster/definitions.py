@@ -45,12 +45,20 @@ KEDA = Source(
 PROMETHEUS_OPERATOR = Source(
     "github.com/prometheus-operator/prometheus-operator",
     "example/prometheus-operator-crd",
-    ("monitoring.coreos.com_servicemonitors.yaml", "monitoring.coreos.com_prometheusrules.yaml"),
+    (
+        "monitoring.coreos.com_servicemonitors.yaml",
+        "monitoring.coreos.com_podmonitors.yaml",
+        "monitoring.coreos.com_prometheusrules.yaml",
+    ),
 )
 GATEWAY_API = Source(
     "sigs.k8s.io/gateway-api",
     "config/crd/standard",
-    ("gateway.networking.k8s.io_grpcroutes.yaml", "gateway.networking.k8s.io_gateways.yaml"),
+    (
+        "gateway.networking.k8s.io_gateways.yaml",
+        "gateway.networking.k8s.io_grpcroutes.yaml",
+        "gateway.networking.k8s.io_httproutes.yaml",
+    ),
 )
 KARPENTER = Source(
     "github.com/aws/karpenter-provider-aws",

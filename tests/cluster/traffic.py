@@ -67,7 +67,7 @@ async def traffic(
     ask = Ask(model, tokens)
     async with world.timeline(release.namespace) as timeline, Client(release.gateway) as client:
         seen = Traffic(timeline)
-        async with Steady(client, ask, streams) as steady:
+        async with Steady(client, ask, streams, first=int(time.monotonic()) * 1000) as steady:
             seen.answers = steady.answers
             await _some(steady.answers)
             yield seen

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 
-from cluster.invoke import InvokeError
+from cluster.cluster import Cluster
 from cluster.keda import holds
-from cluster.machine.layout import Layout
-from cluster.machine.processes import Processes
+from cluster.machine.faults import api_server_gone
 from cluster.outcome import Outcome
 from cluster.traffic import expect_unharmed, traffic
 from cluster.world import World
@@ -28,23 +29,18 @@ async def run(world: World) -> Outcome:
     """One API server is all that there is here, so that nothing of the cluster's state can be read meanwhile."""
     outcome = Outcome()
     release = await world.serving()
-    assert world.cluster.state is not None
-    layout = Layout(world.cluster.state)
-    processes = Processes(layout.processes, layout.logs)
     async with traffic(world, release, _STREAMS, _TOKENS) as seen:
-        gone = seen.mark("API server gone")
-        try:
-            await asyncio.to_thread(processes.end, "kube-apiserver")
-            await asyncio.sleep(_AWAY_SECONDS)
-        finally:
-            processes.start_again("kube-apiserver")
+        with world.step(f"no API server for {_AWAY_SECONDS:g} s"):
+            async with _away(world.cluster):
+                gone = seen.mark("API server gone")
+                await asyncio.sleep(_AWAY_SECONDS)
             back = seen.mark("API server back")
         with world.step("nodes are ready again"):
             await _nodes_ready(world)
         ready = seen.mark("nodes ready")
         await asyncio.sleep(10)
     outcome.tell("seconds without API server", f"{back - gone:.0f}")
-    outcome.tell("seconds from its start until all nodes were ready", f"{ready - back:.1f}")
+    outcome.tell("seconds from then until all nodes were ready", f"{ready - back:.1f}")
     during = [answer for answer in seen.answers if answer.sent < back]
     begun = [answer for answer in during if answer.sent > gone]
     expect_unharmed(outcome, "streams that ran when it went", seen.running_at(gone))
@@ -54,19 +50,17 @@ async def run(world: World) -> Outcome:
     return outcome
 
 
-async def _nodes_ready(world: World) -> None:
-    async with asyncio.timeout(_BACK_SECONDS):
-        while not await _answers(world):
-            await asyncio.sleep(0.5)
-    for node in world.cluster.nodes:
-        await world.kubectl.until(
-            "Ready", f"node/{node}", "", lambda found: holds(found, "Ready"), timeout=_BACK_SECONDS
-        )
-
-
-async def _answers(world: World) -> bool:
+@contextlib.asynccontextmanager
+async def _away(cluster: Cluster) -> AsyncIterator[None]:
+    fault = api_server_gone(cluster)
+    await asyncio.to_thread(fault.__enter__)
     try:
-        await world.kubectl.raw("/readyz")
-    except InvokeError:
-        return False
-    return True
+        yield
+    finally:
+        await asyncio.to_thread(fault.__exit__, None, None, None)
+
+
+async def _nodes_ready(world: World) -> None:
+    for node in world.cluster.nodes:
+        ref = f"node/{node}"
+        await world.kubectl.until("ready", ref, "", lambda found: holds(found, "Ready"), timeout=_BACK_SECONDS)
