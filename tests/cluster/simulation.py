@@ -13,7 +13,7 @@ import yaml
 from cluster.helm import Values
 from cluster.machine.layout import API_ADDRESS
 from cluster.picture import Panel, picture, replicas_panel, waiting_panel
-from cluster.release import Release
+from cluster.release import COMPONENTS, Release
 from cluster.simulated_pool import SimulatedPool
 from cluster.stand_in import StandIn
 from cluster.timeline import Replicas, Timeline
@@ -24,6 +24,7 @@ SLOTS = 10
 """Sequences that a simulated replica runs at once."""
 SEQUENCE_SECONDS = 4.0
 _LOOK_SECONDS = 0.1
+_ZERO_SECONDS = 120.0
 
 
 class Simulation:
@@ -41,10 +42,12 @@ class Simulation:
 
     async def until_zero(self, model: str, timeout: float) -> Replicas:
         """The state in which no replica of the pool is wanted, now or later. Raises NotSeenError."""
-        last = self.timeline.of(self.deployment(model))[-1]
+        deployment = self.deployment(model)
+        await self.timeline.until(deployment, lambda seen: True, timeout)
+        last = self.timeline.of(deployment)[-1]
         if last.desired == 0:
             return last
-        return await self.timeline.until(self.deployment(model), lambda state: state.desired == 0, timeout, last.at)
+        return await self.timeline.until(deployment, lambda state: state.desired == 0, timeout, last.at)
 
     def loads(self) -> list[Any]:
         """Of all pools as they are now."""
@@ -86,11 +89,16 @@ async def simulation(world: World, name: str, values: Path) -> AsyncIterator[Sim
         found = Simulation(world.release(namespace), timeline, models)
         stand_in = await stack.enter_async_context(StandIn(API_ADDRESS, found.loads))
         found.release = world.release(namespace, values, _told_by(stand_in))
-        with world.step("helm install of scaler and simulated pools"):
-            await found.release.install()
+        await world.kubectl.apply(*_generation(found.release, stand_in.port), namespace=namespace)
         stack.push_async_callback(found.release.uninstall)
+        with world.step("helm install of scaler and simulated pools"):
+            # Not release.install(), which looks for a gateway.
+            await world.helm.install(found.release.name, namespace, *found.release.layers)
         tasks = [asyncio.create_task(found.tell(stand_in)), asyncio.create_task(found.follow())]
         try:
+            with world.step("all pools are at zero"):
+                for model in models:
+                    await found.until_zero(model, _ZERO_SECONDS)
             yield found
         finally:
             for task in tasks:
@@ -99,12 +107,28 @@ async def simulation(world: World, name: str, values: Path) -> AsyncIterator[Sim
 
 
 def _told_by(stand_in: StandIn) -> Values:
-    """The scaler asks the stand-in, and no other service is there."""
-    services: dict[str, Any] = {
-        name: {"enabled": False} for name in ("gateway", "tokenization", "safety", "generation")
-    }
-    services["scaler"] = {"settings": {"generation": f"{API_ADDRESS}:{stand_in.port}"}}
+    """No service runs but the scaler, which finds generation at the stand-in's port."""
+    services: dict[str, Any] = {name: {"enabled": False} for name in COMPONENTS if name != "scaler"}
+    services["generation"]["port"] = stand_in.port
     return {"services": services}
+
+
+def _generation(release: Release, port: int) -> list[dict[str, Any]]:
+    """The headless Service that the chart would make, with this machine in the place of pods."""
+    name = release.deployment("generation")
+    ports = [{"name": "grpc", "port": port}]
+    service = {"clusterIP": "None", "ports": ports}
+    return [
+        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": service},
+        {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {"name": name, "labels": {"kubernetes.io/service-name": name}},
+            "addressType": "IPv4",
+            "endpoints": [{"addresses": [API_ADDRESS], "conditions": {"ready": True}}],
+            "ports": ports,
+        },
+    ]
 
 
 @contextlib.asynccontextmanager
