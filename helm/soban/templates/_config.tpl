@@ -66,6 +66,11 @@ kubernetes+http://{{ include "soban.engineName" . }}.{{ .root.Release.Namespace 
 {{- $own = merge $own (dict "generation" (include "soban.target" (dict "root" .root "component" "generation"))) }}
 {{- end }}
 {{- $settings := (fromYaml (include "soban.service" .)).settings | default dict }}
+{{- range $key, $_ := $own }}
+{{- if hasKey $settings $key }}
+{{- fail (printf "\n\nservices.%s.settings.%s is the chart's to say: see port, longestStreamSeconds and drainSeconds" $.name $key) }}
+{{- end }}
+{{- end }}
 {{- merge $own $settings | toYaml }}
 {{- end }}
 

@@ -51,6 +51,7 @@ Soban's queue, where they have priorities and deadlines.
 - --enable-prefix-caching
 - --enable-prompt-tokens-details
 - --sse-keep-alive-interval=10
+- --shutdown-timeout={{ .root.Values.longestStreamSeconds | ceil | int }}
 {{- with .model.adapters }}
 - --enable-lora
 - --max-loras={{ len . }}

@@ -25,8 +25,10 @@ unless its profile says so: it would load its weights anew.
 {{- with .gpu }}
 {{- $gpus = dict (.resource | default "nvidia.com/gpu") (.count | int) }}
 {{- end }}
-requests: {{ merge (deepCopy (.requests | default dict)) $gpus | toYaml | nindent 2 }}
-limits: {{ merge (deepCopy (.limits | default dict)) $gpus | toYaml | nindent 2 }}
+requests:
+  {{- merge (deepCopy (.requests | default dict)) $gpus | toYaml | nindent 2 }}
+limits:
+  {{- merge (deepCopy (.limits | default dict)) $gpus | toYaml | nindent 2 }}
 {{- end }}
 
 {{/* Environment of engines that others make: they find all they need on the volumes, and ask nobody on the net. */}}
@@ -41,27 +43,6 @@ limits: {{ merge (deepCopy (.limits | default dict)) $gpus | toYaml | nindent 2 
 - {name: HF_HUB_OFFLINE, value: "1"}
 - {name: TRANSFORMERS_OFFLINE, value: "1"}
 - {name: DO_NOT_TRACK, value: "1"}
-{{- end }}
-
-{{/*
-The end of an engine's pod: dict "root" "engine". Endpoints forget it first; one that would cut its streams off at SIGTERM
-is kept until its own metric says that nothing runs.
-*/}}
-{{- define "soban.engine.preStop" -}}
-{{- if .engine.idleMetric -}}
-exec:
-  command:
-    - python3
-    - -c
-    - |
-      {{- .root.Files.Get "files/wait_until_idle.py" | nindent 6 }}
-    - http://127.0.0.1:{{ .engine.port }}/metrics
-    - {{ .engine.idleMetric | quote }}
-    - {{ .root.Values.preStopSeconds | quote }}
-    - {{ .root.Values.longestStreamSeconds | quote }}
-{{- else -}}
-sleep: {seconds: {{ .root.Values.preStopSeconds }}}
-{{- end }}
 {{- end }}
 
 {{- define "soban.engine.probes" -}}

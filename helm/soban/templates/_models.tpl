@@ -20,7 +20,7 @@ too long) gets a hash, so that no two models meet.
 */}}
 {{- define "soban.modelSlug" -}}
 {{- $max := sub 55 (len (include "soban.fullname" .root)) | int }}
-{{- $slug := .name | lower | regexReplaceAll "[^a-z0-9]+" "-" | trimAll "-" }}
+{{- $slug := regexReplaceAll "[^a-z0-9]+" (lower .name) "-" | trimAll "-" }}
 {{- if and (eq $slug .name) (le (len $slug) $max) -}}
 {{ $slug }}
 {{- else -}}

@@ -39,11 +39,19 @@ karpenter.sh/do-not-disrupt: "true"
 {{- end }}
 {{- end }}
 
+{{/* The native sleep before SIGTERM: until no endpoint leads to the pod any more. */}}
+{{- define "soban.preStop" -}}
+{{- with .Values.preStopSeconds -}}
+lifecycle:
+  preStop: {sleep: {seconds: {{ . | int }}}}
+{{- end }}
+{{- end }}
+
 {{/* Keys of a pod that name where it may run, of a service or of a resource profile. */}}
 {{- define "soban.placement" -}}
 {{- range $key := list "nodeSelector" "tolerations" "affinity" "runtimeClassName" "priorityClassName" }}
 {{- with index $ $key }}
-{{ $key }}: {{ toYaml . | nindent 2 }}
+{{ dict $key . | toYaml }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -35,23 +35,27 @@ spec:
     spec:
       serviceAccountName: {{ include "soban.fullname" .root }}-engine
       automountServiceAccountToken: false
-      {{- include "soban.pullSecrets" .root | nindent 6 }}
-      {{- include "soban.placement" .profile | nindent 6 }}
+      {{- with include "soban.pullSecrets" .root | trim }}
+      {{- . | nindent 6 }}
+      {{- end }}
+      {{- with include "soban.placement" .profile | trim }}
+      {{- . | nindent 6 }}
+      {{- end }}
       enableServiceLinks: false
       terminationGracePeriodSeconds: {{ include "soban.terminationSeconds" .root }}
       topologySpreadConstraints:
-        {{- include "soban.spread" $identity | nindent 8 }}
+        {{- include "soban.spread" $identity | trim | nindent 8 }}
       securityContext:
         {{- include "soban.podSecurity" .root | nindent 8 }}
       {{- if eq .source.kind "download" }}
       initContainers:
-        {{- include "soban.source.download" . | nindent 8 }}
+        {{- include "soban.source.download" . | trim | nindent 8 }}
       {{- end }}
       containers:
         - name: engine
           image: {{ include "soban.image" (dict "root" .root "image" .engine.image) }}
           imagePullPolicy: {{ .engine.image.pullPolicy }}
-          {{- include "soban.engine.process" . | nindent 10 }}
+          {{- include "soban.engine.process" . | trim | nindent 10 }}
           env:
             {{- include "soban.engine.environment" . | nindent 12 }}
             {{- with concat .engine.env (.model.engineEnv | default list) }}
@@ -60,11 +64,9 @@ spec:
           ports:
             - {name: http, containerPort: {{ .engine.port }}}
           {{- include "soban.engine.probes" .engine | nindent 10 }}
-          lifecycle:
-            preStop:
-              {{- include "soban.engine.preStop" . | nindent 14 }}
+          {{- include "soban.preStop" .root | nindent 10 }}
           resources:
-            {{- include "soban.profile.resources" .profile | nindent 12 }}
+            {{- include "soban.profile.resources" .profile | trim | nindent 12 }}
           securityContext:
             {{- include "soban.containerSecurity" . | nindent 12 }}
           volumeMounts:
@@ -80,7 +82,9 @@ spec:
         - name: shm
           emptyDir: {medium: Memory, sizeLimit: {{ . }}}
         {{- end }}
-        {{- include "soban.source.volume" . | nindent 8 }}
+        {{- with include "soban.source.volume" . | trim }}
+        {{- . | nindent 8 }}
+        {{- end }}
         {{- with .engine.volumes }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
@@ -88,18 +92,20 @@ spec:
 
 {{/* Command and arguments of an engine. An image of llama.cpp's own has its command already. */}}
 {{- define "soban.engine.process" -}}
-{{- $kind := .engine.ownServer | ternary "llama-server" .model.engine }}
+{{- $kind := .engine.ownServer | default false | ternary "llama-server" .model.engine }}
 {{- $gpus := dig "gpu" "count" 0 .profile | int }}
 {{- $of := dict "root" .root "name" .name "model" .model "path" .source.path "gpus" $gpus "port" (int .engine.port) }}
 {{- if not .engine.ownServer }}
-command: {{ include (printf "soban.command.%s" $kind) $of | nindent 2 }}
+command:
+  {{- include (printf "soban.command.%s" $kind) $of | nindent 2 }}
 {{- end }}
 {{- $args := concat .engine.args (.model.engineArgs | default list) }}
 {{- if .engine.ownServer }}
 {{- $args = concat (include "soban.command.llama-server" $of | fromYamlArray) $args }}
 {{- end }}
 {{- with $args }}
-args: {{ toYaml . | nindent 2 }}
+args:
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
@@ -110,7 +116,7 @@ args: {{ toYaml . | nindent 2 }}
 - {name: shm, mountPath: /dev/shm}
 {{- end }}
 {{- if ne .source.kind "bundled" }}
-- {name: models, mountPath: /models, readOnly: true}
+- {name: models, mountPath: {{ .source.mount }}, readOnly: true}
 {{- end }}
 {{- with .engine.volumeMounts }}
 {{ toYaml . }}

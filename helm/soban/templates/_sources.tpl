@@ -1,25 +1,30 @@
 {{/*
 Where the weights of a pool come from: dict "root" "name" "model", as YAML with
 
-kind   bundled (in the image), pvc, image, hostPath or download
-path   of the model in the engine's container; empty where the engine has it bundled
+kind    bundled (in the image), pvc, image, hostPath or download
+mount   where its volume is in the engine's container: an image holds one repository, and any other volume may hold
+        several, each as owner/repo
+path    of the model there; empty where the engine has it bundled
 
-Volumes are mounted at /models. A url of the hub without a source is downloaded by each pod.
+A url of the hub without a source is downloaded by each pod.
 */}}
 {{- define "soban.source" -}}
 {{- $source := .model.source | default dict }}
-{{- $kinds := keys (pick $source "pvc" "image" "hostPath" "download") }}
-{{- $hub := hasPrefix "hf://" .model.url }}
+{{- $kinds := keys (pick $source "pvc" "image" "hostPath" "download") | sortAlpha }}
 {{- if gt (len $kinds) 1 }}
-{{- fail (printf "\n\nmodels.%s.source has %s: one of them is enough" .name (sortAlpha $kinds | join " and ")) }}
+{{- fail (printf "\n\nmodels.%s.source has %s: one of them is enough" .name (join " and " $kinds)) }}
 {{- end }}
+{{- $hub := hasPrefix "hf://" .model.url }}
 {{- $kind := first $kinds | default ($hub | ternary "download" "bundled") }}
 {{- $place := .model.url | trimPrefix "hf://" | trimPrefix "file:" | trimPrefix "/models/" }}
-{{- if and (eq $kind "image") $hub }}
-{{- $place = rest (rest (splitList "/" $place)) | join "/" }}
+{{- $mount := "/models" }}
+{{- if and $hub (eq $kind "image") }}
+{{- $mount = include "soban.source.folder" . }}
+{{- $place = slice (splitList "/" $place) 2 | join "/" }}
 {{- end }}
 kind: {{ $kind }}
-path: {{ eq $kind "bundled" | ternary "" (printf "/models/%s" (dig "path" $place $source) | clean) | quote }}
+mount: {{ $mount }}
+path: {{ eq $kind "bundled" | ternary "" (printf "%s/%s" $mount ($source.path | default $place) | clean) | quote }}
 {{- end }}
 
 {{/* What cannot work is refused before it is installed: dict "root" "name" "model" "source" (of soban.source). */}}
@@ -99,7 +104,7 @@ path: {{ eq $kind "bundled" | ternary "" (printf "/models/%s" (dig "path" $place
   securityContext:
     {{- include "soban.containerSecurity" . | nindent 4 }}
   volumeMounts:
-    - {name: models, mountPath: /models}
+    - {name: models, mountPath: {{ .source.mount }}}
     - {name: config, mountPath: /etc/soban, readOnly: true}
     - {name: tmp, mountPath: /tmp}
     {{- if $token.name }}
@@ -107,7 +112,7 @@ path: {{ eq $kind "bundled" | ternary "" (printf "/models/%s" (dig "path" $place
     {{- end }}
 {{- end }}
 
-{{/* Folder of a download: that of the repository, so that several models can share a claim. */}}
+{{/* Folder of a repository of the hub. */}}
 {{- define "soban.source.folder" -}}
 /models/{{ slice (.model.url | trimPrefix "hf://" | splitList "/") 0 2 | join "/" }}
 {{- end }}

@@ -33,12 +33,16 @@ spec:
       serviceAccountName: {{ include "soban.fullname" .root }}-{{ .name }}
       # Only generation asks the API server, for the endpoints of its engines.
       automountServiceAccountToken: {{ eq .name "generation" }}
-      {{- include "soban.pullSecrets" .root | nindent 6 }}
-      {{- include "soban.placement" .service | nindent 6 }}
+      {{- with include "soban.pullSecrets" .root | trim }}
+      {{- . | nindent 6 }}
+      {{- end }}
+      {{- with include "soban.placement" .service | trim }}
+      {{- . | nindent 6 }}
+      {{- end }}
       enableServiceLinks: false
       terminationGracePeriodSeconds: {{ include "soban.terminationSeconds" .root }}
       topologySpreadConstraints:
-        {{- include "soban.spread" $identity | nindent 8 }}
+        {{- include "soban.spread" $identity | trim | nindent 8 }}
       securityContext:
         {{- include "soban.podSecurity" .root | nindent 8 }}
       containers:
@@ -54,9 +58,7 @@ spec:
           ports:
             {{- include "soban.servicePorts" (dict "root" .root "name" .name "key" "containerPort") | nindent 12 }}
           {{- include "soban.serviceProbes" . | nindent 10 }}
-          lifecycle:
-            # Until no endpoint leads here any more.
-            preStop: {sleep: {seconds: {{ .root.Values.preStopSeconds }}}}
+          {{- include "soban.preStop" .root | nindent 10 }}
           resources:
             {{- toYaml .service.resources | nindent 12 }}
           securityContext:
@@ -64,7 +66,9 @@ spec:
           volumeMounts:
             - {name: config, mountPath: /etc/soban, readOnly: true}
             - {name: tmp, mountPath: /tmp}
-            {{- include "soban.keyMounts" . | nindent 12 }}
+            {{- with include "soban.keyMounts" . | trim }}
+            {{- . | nindent 12 }}
+            {{- end }}
             {{- with .service.volumeMounts }}
             {{- toYaml . | nindent 12 }}
             {{- end }}
@@ -74,7 +78,9 @@ spec:
             name: {{ include "soban.fullname" .root }}-config
         - name: tmp
           emptyDir: {sizeLimit: {{ .service.tmpSize }}}
-        {{- include "soban.keyVolumes" . | nindent 8 }}
+        {{- with include "soban.keyVolumes" . | trim }}
+        {{- . | nindent 8 }}
+        {{- end }}
         {{- with .service.volumes }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
