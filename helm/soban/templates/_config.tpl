@@ -37,12 +37,21 @@ telemetry:
 {{- $told = omit $told $key }}
 {{- end }}
 {{- if eq (include "soban.hasPool" .model) "true" }}
-{{- $told = merge (dict "address" (include "soban.engineAddress" .)) $told }}
+{{- $told = merge (dict "address" (include "soban.engineAddress" .)) $told (include "soban.holding" . | fromYaml) }}
 {{- end }}
 {{- if .model.keySecret }}
 {{- $told = merge (dict "keyFile" (printf "%s/%s" (include "soban.keyFolder" .) .model.keySecret.key)) $told }}
 {{- end }}
 {{- toYaml $told }}
+{{- end }}
+
+{{/* A request that wakes a pool waits as long as an engine may take to start, if an answer may take as long. */}}
+{{- define "soban.holding" -}}
+{{- if eq (include "soban.minReplicas" .model) "0" -}}
+holdSeconds: {{ min (int (include "soban.engine" . | fromYaml).startupSeconds) (int .root.Values.longestStreamSeconds) }}
+{{- else -}}
+{}
+{{- end }}
 {{- end }}
 
 {{/* Where generation finds the replicas of a pool: dict "root" "name". */}}

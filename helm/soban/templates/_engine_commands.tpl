@@ -57,6 +57,10 @@ Soban's queue, where they have priorities and deadlines.
 - --max-loras={{ len . }}
 - --max-lora-rank=64
 {{- end }}
+{{- with include "soban.adapterFiles" .model }}
+- --lora-modules
+{{ . }}
+{{- end }}
 {{- end }}
 
 {{- define "soban.command.sglang" -}}
@@ -82,9 +86,12 @@ Soban's queue, where they have priorities and deadlines.
 - --max-lora-rank=64
 - --lora-target-modules=all
 {{- end }}
+{{- with include "soban.adapterFiles" .model }}
+- --lora-paths
+{{ . }}
+{{- end }}
 {{- end }}
 
-{{/* It has adapters from its start only. */}}
 {{- define "soban.command.tgi" -}}
 - text-generation-launcher
 - --model-id={{ .path }}
@@ -97,11 +104,7 @@ Soban's queue, where they have priorities and deadlines.
 {{- if gt .gpus 1 }}
 - --num-shard={{ .gpus }}
 {{- end }}
-{{- $adapters := list }}
-{{- range $adapter, $file := .model.adapters }}
-{{- if $file }}{{ $adapters = append $adapters (printf "%s=%s" $adapter $file) }}{{ end }}
-{{- end }}
-{{- with $adapters }}
+{{- with include "soban.adapterFiles" .model | fromYamlArray }}
 - --lora-adapters={{ join "," . }}
 {{- end }}
 {{- end }}
@@ -117,6 +120,15 @@ Soban's queue, where they have priorities and deadlines.
 - --target_device=GPU
 {{- end }}
 - --metrics_enable
+{{- end }}
+
+{{/* Adapters of a model that have a file, as a YAML list of name=path; the others come by engineArgs. */}}
+{{- define "soban.adapterFiles" -}}
+{{- $files := list }}
+{{- range $adapter, $file := .adapters }}
+{{- if $file }}{{ $files = append $files (printf "%s=%s" $adapter $file) }}{{ end }}
+{{- end }}
+{{- with $files }}{{ toYaml . }}{{ end }}
 {{- end }}
 
 {{/* What the engine calls its model, and generation checks: `engineModel`, else the repository of the url. */}}

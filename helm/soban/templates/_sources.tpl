@@ -93,6 +93,8 @@ path: {{ eq $kind "bundled" | ternary "" (printf "%s/%s" $mount ($source.path | 
   command: [python, -m, soban.generation.fetch, -c, /etc/soban/soban.yaml, --model, {{ .name | quote }}, --to, {{ include "soban.source.folder" . | quote }}{{ if $token.name }}, --token-file, {{ printf "/run/secrets/hub/%s" $token.key | quote }}{{ end }}]
   env:
     - {name: HOME, value: /tmp}
+    # What is downloaded goes to its place alone, and not by way of /tmp.
+    - {name: HF_XET_CHUNK_CACHE_SIZE_BYTES, value: "0"}
     {{- with .root.Values.download.endpoint }}
     - {name: HF_ENDPOINT, value: {{ . | quote }}}
     {{- end }}

@@ -124,8 +124,8 @@ livenessProbe:
 {{/* Keys of engines that run elsewhere, for generation alone. */}}
 {{- define "soban.keyMounts" -}}
 {{- if eq .name "generation" }}
-{{- range $model, $settings := .root.Values.models }}
-{{- if dig "keySecret" "" ($settings | default dict) }}
+{{- range $model, $settings := fromYaml (include "soban.models" .root) }}
+{{- if $settings.keySecret }}
 - name: key-{{ include "soban.modelSlug" (dict "root" $.root "name" $model) }}
   mountPath: {{ include "soban.keyFolder" (dict "root" $.root "name" $model) }}
   readOnly: true
@@ -136,8 +136,8 @@ livenessProbe:
 
 {{- define "soban.keyVolumes" -}}
 {{- if eq .name "generation" }}
-{{- range $model, $settings := .root.Values.models }}
-{{- with dig "keySecret" "" ($settings | default dict) }}
+{{- range $model, $settings := fromYaml (include "soban.models" .root) }}
+{{- with $settings.keySecret }}
 - name: key-{{ include "soban.modelSlug" (dict "root" $.root "name" $model) }}
   secret:
     secretName: {{ .name }}
@@ -145,5 +145,19 @@ livenessProbe:
       - {key: {{ .key | quote }}, path: {{ .key | quote }}}
 {{- end }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Services that call each other are there together. */}}
+{{- define "soban.services.check" -}}
+{{- range $callee, $reason := dict
+      "safety" "the gateway lets nothing out that safety has not checked"
+      "generation" "the gateway has no answers without it" }}
+{{- if and (eq (include "soban.serviceEnabled" (dict "root" $ "name" "gateway")) "true") (ne (include "soban.serviceEnabled" (dict "root" $ "name" $callee)) "true") }}
+{{- fail (printf "\n\nservices.%s.enabled is false: %s" $callee $reason) }}
+{{- end }}
+{{- end }}
+{{- if and (include "soban.usesScaler" .) (ne (include "soban.serviceEnabled" (dict "root" . "name" "scaler")) "true") }}
+{{- fail "\n\nservices.scaler.enabled is false, and pools are scaled by it: set autoscaling.trigger prometheus, or their autoscaling.mode" }}
 {{- end }}
 {{- end }}

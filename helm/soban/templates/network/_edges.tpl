@@ -89,7 +89,7 @@ scaler: []
 
 {{/* Engines that run already, as egress rules: the namespace of a Service, or the port of any other address. */}}
 {{- define "soban.network.elsewhere" }}
-{{- range $name, $model := .Values.models }}
+{{- range $name, $model := fromYaml (include "soban.models" .) }}
 {{- range $address := concat (list (dict "url" ($model.address | default ""))) ($model.addresses | default list) }}
 {{- include "soban.network.address" (dict "root" $ "url" $address.url) }}
 {{- end }}
