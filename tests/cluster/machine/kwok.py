@@ -34,6 +34,8 @@ def start(cluster: Cluster, layout: Layout, processes: Processes, identities: Id
         "manage-all-nodes": "false",
         "manage-nodes-with-annotation-selector": f"{MARK}=fake",
         "cidr": _POD_ADDRESSES,
+        # Without leases the controller manager takes the nodes for dead after 50 s, and pods on them for not ready.
+        "node-lease-duration-seconds": "40",
         "server-address": "127.0.0.1:10247",
     }
     arguments = [f"--{flag}={value}" for flag, value in flags.items()]
