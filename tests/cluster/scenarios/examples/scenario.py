@@ -73,7 +73,7 @@ async def _refusal(world: World, namespace: str, documents: list[dict[str, Any]]
 
 
 def pods(documents: Iterable[Mapping[str, Any]]) -> Iterable[dict[str, Any]]:
-    """A pod of each pod template, and the pods that stand by themselves."""
+    """A pod of each pod template; pods that stand by themselves are among the documents."""
     for document in documents:
         spec = document.get("spec") or {}
         # CronJob, then Job and Deployment.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from cluster.gauges import Gauge
 from cluster.load import Phase, arrivals
 from cluster.outcome import Outcome
 from cluster.simulated_pool import SimulatedPool
@@ -30,18 +32,23 @@ _TARGET = 8
 _PEAK, _LITTLE, _STEADY = 3.0, 0.4, 2.5
 """Load in replicas at their target."""
 _PEAK_SECONDS, _LITTLE_SECONDS = 75.0, 75.0
-_SETTLED_SECONDS = 75.0
+_RISE = ((0.7, 20.0), (1.3, 20.0), (1.9, 20.0))
+_STEADY_SECONDS = 125.0
+_SETTLED_SECONDS = 80.0
+_HPA_SECONDS = 15.0
 _SEED = 20
 
 
 async def run(world: World) -> Outcome:
-    """Both pools at once: one minute and a half of peak, as long of little, then nothing."""
+    """Both pools at once, one with a peak, little and nothing, the other with a rise and then the same all the time."""
     outcome = Outcome()
     async with simulation(world, "simulated-load", _VALUES) as simulated:
+        with world.step("the noisy pool has its first replica"):
+            await simulated.timeline.until(simulated.deployment(_NOISY), lambda state: state.ready >= 1, timeout=60)
         begin = time.monotonic()
         loads = [
             _load(simulated.pools[_STEP], [(_PEAK, _PEAK_SECONDS), (_LITTLE, _LITTLE_SECONDS)]),
-            _load(simulated.pools[_NOISY], [(_STEADY, _PEAK_SECONDS + _LITTLE_SECONDS + 30)]),
+            _load(simulated.pools[_NOISY], [*_RISE, (_STEADY, _STEADY_SECONDS)]),
         ]
         with world.step("load in three phases"):
             running = [asyncio.create_task(load) for load in loads]
@@ -86,17 +93,31 @@ def _judge_step(outcome: Outcome, simulated: Simulation, begin: float, little: f
 
 
 def _judge_noisy(outcome: Outcome, simulated: Simulation, begin: float) -> None:
-    states = simulated.timeline.of(simulated.deployment(_NOISY))
-    gauges = [gauge for gauge in simulated.pools[_NOISY].gauges if gauge.at > begin + _SETTLED_SECONDS]
+    """Once settled; what an HPA without a window would have done is counted from the same load."""
+    settled, over = begin + _SETTLED_SECONDS, begin + sum(seconds for _, seconds in _RISE) + _STEADY_SECONDS
+    gauges = [gauge for gauge in simulated.pools[_NOISY].gauges if settled <= gauge.at <= over]
     totals = [gauge.running + gauge.queued + gauge.held for gauge in gauges]
     outcome.tell("noisy: sequences once settled, least to most", f"{min(totals):.0f} to {max(totals):.0f}")
-    wanted = [state for state in states if state.at >= begin]
-    downs = sum(after.desired < before.desired for before, after in itertools.pairwise(wanted))
-    outcome.expect("noisy: times that replicas were taken away", downs, "0", downs == 0)
-    settled = [state for state in wanted if state.at > begin + _SETTLED_SECONDS]
-    changes = sum(after.desired != before.desired for before, after in itertools.pairwise(settled))
-    outcome.expect("noisy: changes once settled", changes, "<= 1", changes <= 1)
-    outcome.tell("noisy: replicas wanted, and seconds from the begin", _steps(wanted, begin))
+    looks = [settled + _HPA_SECONDS * number for number in range(int((over - settled) / _HPA_SECONDS) + 1)]
+    hasty = [_wanted_at(gauges, look) for look in looks]
+    outcome.tell("noisy: changes that a look every 15 s without a window would have made", _changes(hasty))
+    states = [state for state in simulated.timeline.of(simulated.deployment(_NOISY)) if state.at <= over]
+    kept = [state.desired for state in states if state.at <= settled][-1:]
+    kept += [state.desired for state in states if state.at > settled]
+    outcome.expect("noisy: changes that were made", _changes(kept), "<= 2", _changes(kept) <= 2)
+    enough = min(kept) >= _STEADY
+    outcome.expect("noisy: fewest replicas wanted once settled", min(kept), f">= {_STEADY:g}", enough)
+    outcome.tell("noisy: replicas wanted, and seconds from the begin", _steps(states, begin))
+
+
+def _wanted_at(gauges: Sequence[Gauge], at: float) -> int:
+    """ceil(total / target) by the last gauge before."""
+    last = [gauge for gauge in gauges if gauge.at <= at][-1:] or gauges[:1]
+    return math.ceil((last[0].running + last[0].queued + last[0].held) / _TARGET)
+
+
+def _changes(numbers: Sequence[int]) -> int:
+    return sum(after != before for before, after in itertools.pairwise(numbers))
 
 
 def _expect_seconds(outcome: Outcome, what: str, seconds: float, most: float) -> None:
