@@ -37,7 +37,7 @@ telemetry:
 {{- $told = omit $told $key }}
 {{- end }}
 {{- if eq (include "soban.hasPool" .model) "true" }}
-{{- $told = merge (dict "address" (include "soban.engineAddress" .)) $told (include "soban.holding" . | fromYaml) }}
+{{- $told = mergeOverwrite (include "soban.holding" . | fromYaml) $told (dict "address" (include "soban.engineAddress" .)) }}
 {{- end }}
 {{- if .model.keySecret }}
 {{- $told = merge (dict "keyFile" (printf "%s/%s" (include "soban.keyFolder" .) .model.keySecret.key)) $told }}

@@ -16,7 +16,7 @@ unless its profile says so: it would load its weights anew.
 {{- if not $profile }}
 {{- fail (printf "\n\nmodels.%s.resourceProfile: there is no %s in resourceProfiles, only %s" .name $name (keys .root.Values.resourceProfiles | sortAlpha | join ", ")) }}
 {{- end }}
-{{- merge (deepCopy $profile) (dict "maxSurge" 1 "evictable" (not $profile.gpu)) | toYaml }}
+{{- mergeOverwrite (dict "maxSurge" 1 "evictable" (not $profile.gpu)) (deepCopy $profile) | toYaml }}
 {{- end }}
 
 {{/* Requests and limits of a profile; what it has of GPUs is requested and limited alike, as Kubernetes wants it. */}}
