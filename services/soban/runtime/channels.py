@@ -49,6 +49,8 @@ def open_channel(target: str, *, telemetry: Telemetry | None = None) -> grpc.aio
         ("grpc.initial_reconnect_backoff_ms", 200),
         ("grpc.min_reconnect_backoff_ms", 1_000),
         ("grpc.max_reconnect_backoff_ms", 5_000),
+        # 30 s by default: pods that replace others would not be found when these end their connections.
+        ("grpc.dns_min_time_between_resolutions_ms", 500),
     ]
     channel = grpc.aio.insecure_channel(target, options=options)
     if telemetry is None or not (telemetry.measured or telemetry.traced):
