@@ -33,7 +33,7 @@ _PEAK, _LITTLE, _STEADY = 3.0, 0.4, 2.5
 """Load in replicas at their target."""
 _PEAK_SECONDS, _LITTLE_SECONDS = 75.0, 75.0
 _RISE = ((0.7, 20.0), (1.3, 20.0), (1.9, 20.0))
-_STEADY_SECONDS = 125.0
+_NOISE = ((1.7, 11.0), (3.3, 11.0)) * 6
 _SETTLED_SECONDS = 80.0
 _HPA_SECONDS = 15.0
 _SEED = 20
@@ -48,7 +48,7 @@ async def run(world: World) -> Outcome:
         begin = time.monotonic()
         loads = [
             _load(simulated.pools[_STEP], [(_PEAK, _PEAK_SECONDS), (_LITTLE, _LITTLE_SECONDS)]),
-            _load(simulated.pools[_NOISY], [*_RISE, (_STEADY, _STEADY_SECONDS)]),
+            _load(simulated.pools[_NOISY], [*_RISE, *_NOISE]),
         ]
         with world.step("load in three phases"):
             running = [asyncio.create_task(load) for load in loads]
@@ -94,7 +94,7 @@ def _judge_step(outcome: Outcome, simulated: Simulation, begin: float, little: f
 
 def _judge_noisy(outcome: Outcome, simulated: Simulation, begin: float) -> None:
     """Once settled; what an HPA without a window would have done is counted from the same load."""
-    settled, over = begin + _SETTLED_SECONDS, begin + sum(seconds for _, seconds in _RISE) + _STEADY_SECONDS
+    settled, over = begin + _SETTLED_SECONDS, begin + sum(seconds for _, seconds in (*_RISE, *_NOISE))
     gauges = [gauge for gauge in simulated.pools[_NOISY].gauges if settled <= gauge.at <= over]
     totals = [gauge.running + gauge.queued + gauge.held for gauge in gauges]
     outcome.tell("noisy: sequences once settled, least to most", f"{min(totals):.0f} to {max(totals):.0f}")
