@@ -39,11 +39,11 @@ karpenter.sh/do-not-disrupt: "true"
 {{- end }}
 {{- end }}
 
-{{/* The native sleep before SIGTERM: until no endpoint leads to the pod any more. */}}
+{{/* The native sleep before SIGTERM, of so many seconds. */}}
 {{- define "soban.preStop" -}}
-{{- with .Values.preStopSeconds -}}
+{{- with int . -}}
 lifecycle:
-  preStop: {sleep: {seconds: {{ . | int }}}}
+  preStop: {sleep: {seconds: {{ . }}}}
 {{- end }}
 {{- end }}
 

@@ -64,7 +64,8 @@ spec:
           ports:
             - {name: http, containerPort: {{ .engine.port }}}
           {{- include "soban.engine.probes" .engine | nindent 10 }}
-          {{- include "soban.preStop" .root | nindent 10 }}
+          # Generation hears within a second that an endpoint is gone, and not by DNS.
+          {{- include "soban.preStop" (min 5 (int .root.Values.preStopSeconds)) | nindent 10 }}
           resources:
             {{- include "soban.profile.resources" .profile | trim | nindent 12 }}
           securityContext:

@@ -58,7 +58,7 @@ spec:
           ports:
             {{- include "soban.servicePorts" (dict "root" .root "name" .name "key" "containerPort") | nindent 12 }}
           {{- include "soban.serviceProbes" . | nindent 10 }}
-          {{- include "soban.preStop" .root | nindent 10 }}
+          {{- include "soban.preStop" .root.Values.preStopSeconds | nindent 10 }}
           resources:
             {{- toYaml .service.resources | nindent 12 }}
           securityContext:
