@@ -5,17 +5,11 @@ from __future__ import annotations
 from cluster.kubectl import Kubectl, Object
 
 
-async def until_scaling(kubectl: Kubectl, namespace: str, pool: str, timeout: float = 90.0) -> None:
-    """Returns once the pool's HPA reads a number. Raises NotSeenError."""
+async def until_scaling(kubectl: Kubectl, namespace: str, pool: str, scaling: bool, timeout: float = 90.0) -> None:
+    """Returns once the pool's HPA reads a number, or once it does not. Raises NotSeenError."""
+    what = f"its HPA reads {'a' if scaling else 'no'} number"
     ref = f"horizontalpodautoscaler/{pool}"
-    await kubectl.until("its HPA reads a number", ref, namespace, lambda hpa: holds(hpa, "ScalingActive"), timeout)
-
-
-async def until_fallback(kubectl: Kubectl, namespace: str, pool: str, holding: bool, timeout: float = 90.0) -> None:
-    """Returns once KEDA says that the fallback is in force, or that it no longer is. Raises NotSeenError."""
-    what = "the fallback is in force" if holding else "the fallback is over"
-    ref = f"scaledobject/{pool}"
-    await kubectl.until(what, ref, namespace, lambda found: holds(found, "Fallback") is holding, timeout)
+    await kubectl.until(what, ref, namespace, lambda hpa: holds(hpa, "ScalingActive") is scaling, timeout)
 
 
 def holds(found: Object, condition: str) -> bool:

@@ -39,7 +39,7 @@ async def run(world: World) -> Outcome:
             back = seen.mark("operator back")
             await world.kubectl.run("scale", "deployment", _OPERATOR, "--replicas=1", "-n", _NAMESPACE)
         with world.step("the HPA reads a number again"):
-            await keda.until_scaling(world.kubectl, release.namespace, pool)
+            await keda.until_scaling(world.kubectl, release.namespace, pool, True)
         outcome.tell("seconds until the HPA read a number again", f"{seen.mark('HPA reads') - back:.1f}")
     fewest = seen.fewest(pool, gone, back)
     outcome.expect("fewest replicas that were wanted meanwhile", fewest, f">= {_REPLICAS}", fewest >= _REPLICAS)
