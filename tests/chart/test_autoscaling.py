@@ -11,6 +11,7 @@ from soban.scaler.totals import Metric
 from soban.scaler.trigger import read_trigger
 
 DEMO = {"url": "bundled:soban-demo"}
+VLLM = {"url": "hf://skt/A.X-4.0-Light", "engine": "vllm", "resourceProfile": "nvidia-l4"}
 
 
 def pool(**keys: Any) -> dict[str, Any]:
@@ -60,7 +61,7 @@ def test_every_autoscaler_has_a_target_of_its_own(chart: Chart) -> None:
 def test_the_scaler_understands_its_trigger(chart: Chart, trigger: str) -> None:
     """The scaler's own reader accepts the metadata, and finds the targets in it."""
     targets = {"sequences": 12, "backlogSeconds": 1.5, "kvCache": 0.8}
-    (entry,) = scaled(chart, pool(autoscaling={"trigger": trigger, "targets": targets}))["triggers"]
+    (entry,) = scaled(chart, pool(**VLLM, autoscaling={"trigger": trigger, "targets": targets}))["triggers"]
     assert entry["type"] == trigger
     assert entry["metricType"] == "AverageValue"
     assert entry["metadata"]["scalerAddress"] == "soban-scaler.soban.svc.cluster.local:50064"
@@ -108,7 +109,10 @@ def test_prometheus_triggers_read_recorded_series(chart: Chart) -> None:
     """One for each target; every series that they ask for is recorded, under the labels that they select by."""
     autoscaling = {"trigger": "prometheus", "targets": {"sequences": 12, "backlogSeconds": 2, "kvCache": 0.8}}
     prometheus = {"serverAddress": "http://prometheus:9090", "authentication": {"name": "access"}}
-    values = pool(autoscaling=autoscaling) | {"prometheusRule": {"enabled": True}, "keda": {"prometheus": prometheus}}
+    values = pool(**VLLM, autoscaling=autoscaling) | {
+        "prometheusRule": {"enabled": True},
+        "keda": {"prometheus": prometheus},
+    }
     triggers = scaled(chart, values)["triggers"]
     assert [entry["name"] for entry in triggers] == [metric.value for metric in Metric]
     groups = chart.render(values).one("PrometheusRule", "soban-recording")["spec"]["groups"]

@@ -92,6 +92,10 @@ BY_TEMPLATE: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"models": {"ko": {**KO, "minReplicas": 0, "maxReplicas": 2, "autoscaling": {"mode": "hpa"}}}},
         ("models.ko.minReplicas", "keda"),
     ),
+    "cache that is not told": (
+        {"models": {"ko": {**KO, "maxReplicas": 2, "autoscaling": {"targets": {"sequences": 6, "kvCache": 0.8}}}}},
+        ("models.ko.autoscaling.targets.kvCache", "llamacpp", "vllm"),
+    ),
     "setting that is the chart's": (
         {"services": {"safety": {"settings": {"port": 1}}}},
         ("services.safety.settings.port",),
