@@ -16,8 +16,8 @@ REAL = "pods, kubelet, KEDA, HPA, streams of the bundled model"
 TIMEOUT = 240.0
 
 _NAMESPACE, _OPERATOR = "keda", "keda-operator"
-_AWAY_SECONDS = 45.0
-"""Three syncs of the HPA."""
+_HELD_SECONDS = 40.0
+"""More than two looks of the HPA."""
 _STREAMS, _TOKENS = 4, 192
 _REPLICAS = 2
 """That so many streams need, at the target of the shared release: two sequences each."""
@@ -34,7 +34,10 @@ async def run(world: World) -> Outcome:
         try:
             gone = seen.mark("operator gone")
             await world.kubectl.run("scale", "deployment", _OPERATOR, "--replicas=0", "-n", _NAMESPACE)
-            await asyncio.sleep(_AWAY_SECONDS)
+            with world.step("the HPA reads no number"):
+                await keda.until_scaling(world.kubectl, release.namespace, pool, False)
+            outcome.tell("seconds until the HPA read no number", f"{seen.mark('no number') - gone:.1f}")
+            await asyncio.sleep(_HELD_SECONDS)
         finally:
             back = seen.mark("operator back")
             await world.kubectl.run("scale", "deployment", _OPERATOR, "--replicas=1", "-n", _NAMESPACE)

@@ -1,7 +1,7 @@
 """The scaler is away: replicas stay as they are, and numbers rule again when it is back.
 
-KEDA 2.20.2 asks for targets before it asks for numbers, so that its fallback counts only errors of a scaler that answers.
-While nobody answers, the HPA reads nothing and changes nothing, and a configured fallback keeps pools from zero.
+KEDA 2.20.2 asks for targets first and for numbers if it gets some, so that its fallback counts only errors of a scaler
+that answers. While nobody does, the HPA reads nothing and changes nothing, and a fallback keeps pools from zero.
 """
 
 from __future__ import annotations
