@@ -67,9 +67,12 @@ kubernetes+http://{{ include "soban.engineName" . }}.{{ .root.Release.Namespace 
 {{/* `services.<name>` of soban.yaml: dict "root" "name". What must fit the rest of the chart is not for settings to say. */}}
 {{- define "soban.config.service" -}}
 {{- $port := include "soban.port" (dict "root" .root "component" .name) | int }}
-{{- $own := dict "host" "0.0.0.0" "port" $port "drainSeconds" .root.Values.drainSeconds "longestStreamSeconds" .root.Values.longestStreamSeconds }}
+{{- $own := pick .root.Values "drainSeconds" "longestStreamSeconds" | merge (dict "host" "0.0.0.0" "port" $port) }}
 {{- if eq .name "gateway" }}
-{{- $upstreams := dict "safety" (include "soban.target" (dict "root" .root "component" "safety")) "generation" (include "soban.target" (dict "root" .root "component" "generation")) }}
+{{- $upstreams := dict }}
+{{- range $callee := list "safety" "generation" }}
+{{- $upstreams = merge $upstreams (dict $callee (include "soban.target" (dict "root" $.root "component" $callee))) }}
+{{- end }}
 {{- $own = merge $own (dict "httpPort" (include "soban.httpPort" .root | int) "upstreams" $upstreams) }}
 {{- else if eq .name "scaler" }}
 {{- $own = merge $own (dict "generation" (include "soban.target" (dict "root" .root "component" "generation"))) }}

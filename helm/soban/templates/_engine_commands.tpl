@@ -6,7 +6,20 @@ Soban's queue, where they have priorities and deadlines.
 
 {{/* Our image; it is told all else by soban.yaml. */}}
 {{- define "soban.command.llamacpp" -}}
-[python, -m, soban.generation.engine_pod, -c, /etc/soban/soban.yaml, --model, {{ .name | quote }}, --host, 0.0.0.0, --port, {{ .port | quote }}, --grace, {{ .root.Values.longestStreamSeconds | quote }}{{ with .path }}, --path, {{ . | quote }}{{ end }}]
+- python
+- -m
+- soban.generation.engine_pod
+- --config=/etc/soban/soban.yaml
+- --model
+- {{ .name | quote }}
+- --host=0.0.0.0
+- --port={{ .port }}
+- --grace
+- {{ .root.Values.longestStreamSeconds | quote }}
+{{- with .path }}
+- --path
+- {{ . | quote }}
+{{- end }}
 {{- end }}
 
 {{/* An image of llama.cpp's own: all sequences share --ctx-size, and every layer goes to the GPU where there is one. */}}

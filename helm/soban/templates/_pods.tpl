@@ -67,7 +67,13 @@ lifecycle:
 - name: OTEL_SERVICE_NAME
   value: soban-{{ .component }}
 - name: OTEL_RESOURCE_ATTRIBUTES
-  value: service.version={{ .root.Chart.AppVersion }},k8s.namespace.name={{ .root.Release.Namespace }},k8s.pod.name=$(POD_NAME),k8s.node.name=$(NODE_NAME){{ with .root.Values.telemetry.attributes }}{{ range $key, $value := . }},{{ $key }}={{ $value }}{{ end }}{{ end }}
+  value: {{ include "soban.resource" .root | quote }}
+{{- end }}
+
+{{/* Attributes of a pod in telemetry; Kubernetes fills in $(NAME). */}}
+{{- define "soban.resource" -}}
+service.version={{ .Chart.AppVersion }},k8s.namespace.name={{ .Release.Namespace }},k8s.pod.name=$(POD_NAME),k8s.node.name=$(NODE_NAME)
+{{- range $key, $value := .Values.telemetry.attributes }},{{ $key }}={{ $value }}{{ end }}
 {{- end }}
 
 {{- define "soban.pullSecrets" -}}
