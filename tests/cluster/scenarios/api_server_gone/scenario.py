@@ -22,6 +22,8 @@ TIMEOUT = 240.0
 
 _AWAY_SECONDS = 60.0
 _BACK_SECONDS = 60.0
+_AFTER_SECONDS = 20.0
+"""The controller manager looks after nodes every 5 s, kubelets tell every 10 s."""
 _STREAMS, _TOKENS = 6, 192
 
 
@@ -38,7 +40,7 @@ async def run(world: World) -> Outcome:
         with world.step("nodes are ready again"):
             await _nodes_ready(world)
         ready = seen.mark("nodes ready")
-        await asyncio.sleep(10)
+        await asyncio.sleep(_AFTER_SECONDS)
     outcome.tell("seconds without API server", f"{back - gone:.0f}")
     outcome.tell("seconds from then until all nodes were ready", f"{ready - back:.1f}")
     during = [answer for answer in seen.answers if answer.sent < back]
