@@ -48,7 +48,7 @@ async def run(world: World) -> Outcome:
     expect_unharmed(outcome, "streams that ran when it went", seen.running_at(gone))
     expect_unharmed(outcome, "streams that began while it was away", begun)
     expect_unharmed(outcome, "streams that began when it was back", seen.sent_from(back))
-    outcome.pictures["api-server-gone"] = seen.picture("The API server is away for 60 s")
+    outcome.pictures["api_server_gone"] = seen.picture("The API server is away for 60 s")
     return outcome
 
 

@@ -36,7 +36,7 @@ async def run(world: World) -> Outcome:
     outcome.tell("pods of DNS", len(pods))
     outcome.tell("seconds until all were ready again", f"{back - gone:.1f}")
     expect_unharmed(outcome, "streams during all of it", seen.answers)
-    outcome.pictures["dns-restarted"] = seen.picture("DNS restarts")
+    outcome.pictures["dns_restarted"] = seen.picture("DNS restarts")
     return outcome
 
 

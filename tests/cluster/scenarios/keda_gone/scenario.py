@@ -47,5 +47,5 @@ async def run(world: World) -> Outcome:
     fewest = seen.fewest(pool, gone, back)
     outcome.expect("fewest replicas that were wanted meanwhile", fewest, f">= {_REPLICAS}", fewest >= _REPLICAS)
     expect_unharmed(outcome, "streams during all of it", seen.answers)
-    outcome.pictures["keda-gone"] = seen.picture("KEDA's operator is away", pool)
+    outcome.pictures["keda_gone"] = seen.picture("KEDA's operator is away", pool)
     return outcome

@@ -52,7 +52,7 @@ async def run(world: World) -> Outcome:
     fewest = seen.fewest(pool, gone, back)
     outcome.expect("fewest replicas that were wanted while it was away", fewest, f">= {_REPLICAS}", fewest >= _REPLICAS)
     expect_unharmed(outcome, "streams during all of it", seen.answers)
-    outcome.pictures["scaler-gone"] = seen.picture("The scaler is away", pool)
+    outcome.pictures["scaler_gone"] = seen.picture("The scaler is away", pool)
     return outcome
 
 

@@ -62,8 +62,8 @@ async def run(world: World) -> Outcome:
         outcome.tell("seconds from the end of the load until zero", f"{gone.at - over:.1f}")
         _judge_noisy(outcome, simulated, begin)
         marks = [(begin, "peak"), (little, "little"), (over, "nothing")]
-        outcome.pictures["simulated-step"] = simulated.picture("From zero to many and back", _STEP, marks)
-        outcome.pictures["simulated-noise"] = simulated.picture("Steady load with noise", _NOISY)
+        outcome.pictures["simulated_step"] = simulated.picture("From zero to many and back", _STEP, marks)
+        outcome.pictures["simulated_noise"] = simulated.picture("Steady load with noise", _NOISY)
     return outcome
 
 
