@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
 
 from cluster.cluster import Cluster
-from cluster.machine.addons import Document, apply, kustomized, module_folder
+from cluster.machine.addons import Document, kustomized, module_folder
 from cluster.machine.control_plane import Identities
 from cluster.machine.layout import Layout
 from cluster.machine.processes import Processes
 
 NAME = "kwok"
 MARK = "kwok.x-k8s.io/node"
-"""Key of the annotation by which kwok finds its nodes, of a label for selectors, and of the taint NoSchedule."""
+"""Key of the annotation by which kwok finds its nodes: those of k8s/simulated/nodes.yaml."""
 
 _POD_ADDRESSES = "198.51.100.1/24"
 """RFC 5737: addresses that lead nowhere, as nothing listens."""
@@ -48,46 +47,3 @@ def stages(cluster: Cluster) -> list[Document]:
     ready = yaml.safe_load(_POD_READY.read_text(encoding="utf-8"))
     fast = kustomized(cluster, module_folder("kwok", "sigs.k8s.io/kwok") / "kustomize" / "stage" / "fast")
     return [ready if stage["metadata"]["name"] == ready["metadata"]["name"] else stage for stage in fast]
-
-
-def add_nodes(
-    cluster: Cluster,
-    names: tuple[str, ...],
-    *,
-    cpus: int = 16,
-    memory: str = "64Gi",
-    gpus: int = 0,
-    labels: Mapping[str, str] | None = None,
-) -> None:
-    """Makes simulated nodes, ready in about a second. They have the taint `MARK=fake:NoSchedule`.
-
-    gpus    how many `nvidia.com/gpu` each has
-    labels  such as `nvidia.com/gpu.product: NVIDIA-L4`
-    """
-    apply(cluster, (fake_node(name, cpus, memory, gpus, labels or {}) for name in names))
-
-
-def remove_nodes(cluster: Cluster, *names: str) -> None:
-    """Removes simulated nodes and waits until they are gone; their pods go with the garbage collector."""
-    cluster.kubectl("delete", "node", "--ignore-not-found", *names)
-
-
-def fake_node(name: str, cpus: int, memory: str, gpus: int, labels: Mapping[str, str]) -> Document:
-    """The Node object that kwok takes up."""
-    amounts = {"cpu": str(cpus), "memory": memory, "ephemeral-storage": "256Gi", "pods": "110"}
-    if gpus:
-        amounts["nvidia.com/gpu"] = str(gpus)
-    own = {
-        "kubernetes.io/hostname": name,
-        "kubernetes.io/os": "linux",
-        "kubernetes.io/arch": "amd64",
-        "type": "kwok",
-        MARK: "fake",
-    }
-    return {
-        "apiVersion": "v1",
-        "kind": "Node",
-        "metadata": {"name": name, "annotations": {MARK: "fake"}, "labels": {**own, **labels}},
-        "spec": {"taints": [{"key": MARK, "value": "fake", "effect": "NoSchedule"}]},
-        "status": {"capacity": amounts, "allocatable": amounts},
-    }
