@@ -31,9 +31,9 @@ _TARGET = 8
 """Sequences that a replica should have, of both pools."""
 _PEAK, _LITTLE, _STEADY = 3.0, 0.4, 2.5
 """Load in replicas at their target."""
-_PEAK_SECONDS, _LITTLE_SECONDS = 75.0, 75.0
+_PEAK_SECONDS, _LITTLE_SECONDS = 75.0, 50.0
 _RISE = ((0.7, 20.0), (1.3, 20.0), (1.9, 20.0))
-_NOISE = ((1.7, 11.0), (3.3, 11.0)) * 6
+_NOISE = ((1.7, 11.0), (3.3, 11.0)) * 5
 _SETTLED_SECONDS = 80.0
 _HPA_SECONDS = 15.0
 _SEED = 20
