@@ -9,21 +9,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from cluster.builds import BuildError
 from cluster.cluster import Cluster
 from cluster.machine.bring_up import give_images, step, up
 from cluster.machine.layout import DEFAULT_STATE, NODES, Layout
 from cluster.machine.leftovers import leftovers
-from cluster.machine.lock import TakenError
 from cluster.machine.node import MachineNode
-from cluster.machine.packages import UnfitMachineError
 from cluster.machine.processes import Processes
 from cluster.machine.teardown import down
 
 
 def main(argv: Sequence[str]) -> int:
-    """Runs one command; 0 when all went well. SIGTERM is taken as Ctrl-C: what was begun is taken away."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    """Runs one command; 0 when all went well. SIGTERM and SIGHUP are taken as Ctrl-C: what was begun is taken away."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     if argv[:1] == ["run"]:
         # The runner has options of its own, and nobody who brings a cluster up waits for its imports.
         from cluster.run import main as run
@@ -32,7 +30,10 @@ def main(argv: Sequence[str]) -> int:
     given = _parser().parse_args(argv)
     try:
         return int(given.call(given))
-    except (BuildError, TakenError, UnfitMachineError, FileNotFoundError) as err:
+    except KeyboardInterrupt:
+        print("cluster: interrupted; what was begun is taken away", file=sys.stderr)
+        return 1
+    except (RuntimeError, FileNotFoundError) as err:
         print(f"cluster: {err}", file=sys.stderr)
         return 1
 

@@ -89,8 +89,9 @@ def _cluster(given: argparse.Namespace) -> Iterator[Cluster]:
         yield Cluster.load(given.state)
         return
     images = archives(given.images)
+    # Before the `try`: a cluster that somebody else has up is not this run's to take away, and `up` tidies for itself.
+    cluster = up(given.state)
     try:
-        cluster = up(given.state)
         import_images(cluster, images)
         yield cluster
     finally:

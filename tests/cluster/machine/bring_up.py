@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -37,7 +39,9 @@ def up(state: Path) -> Cluster:
         state.mkdir(parents=True, exist_ok=True)
         _link(layout, {name: path for each in programs for name, path in each.items()})
         return _start(layout)
-    except BaseException:
+    except BaseException as err:
+        if not isinstance(err, KeyboardInterrupt):
+            _keep_logs(layout)
         down(state)
         raise
 
@@ -75,6 +79,14 @@ def _link(layout: Layout, programs: dict[str, Path]) -> None:
     layout.bin.mkdir(exist_ok=True)
     for name, path in programs.items():
         (layout.bin / name).symlink_to(path)
+
+
+def _keep_logs(layout: Layout) -> None:
+    """Why it failed is in the logs, and they would go with the state folder."""
+    if layout.logs.is_dir():
+        kept = tempfile.mkdtemp(prefix="soban-cluster-logs-")
+        shutil.copytree(layout.logs, kept, dirs_exist_ok=True)
+        print(f"logs of the cluster that failed: {kept}", file=sys.stderr)
 
 
 def give_images(nodes: list[MachineNode], archives: list[Path]) -> None:
