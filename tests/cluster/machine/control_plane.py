@@ -27,6 +27,8 @@ from cluster.machine.waiting import wait_until
 NAMES = ("kube-proxy", "kube-scheduler", "kube-controller-manager", "kube-apiserver", "etcd")
 API_SERVER = "kube-apiserver"
 
+Flags = dict[str, str | Path]
+
 _BEFORE_LOAD = -5
 """Niceness: tests load the machine, and a control plane that starves decides late. Needs CAP_SYS_NICE."""
 
@@ -74,7 +76,7 @@ class ControlPlane:
         return api_ready(self._layout, self._processes)
 
     def _start_etcd(self) -> None:
-        flags = {
+        flags: Flags = {
             "name": "soban",
             "data-dir": self._layout.state / "etcd",
             "listen-client-urls": ETCD_URL,
@@ -95,7 +97,7 @@ class ControlPlane:
         serving = ids.pki.issue("apiserver", ids.authority, "/CN=kube-apiserver", alternatives)
         to_kubelet = ids.pki.issue("apiserver-to-kubelet", ids.authority, "/O=system:masters/CN=apiserver-to-kubelet")
         to_extension = ids.pki.issue("front-proxy", ids.front_authority, "/CN=front-proxy")
-        flags = {
+        flags: Flags = {
             "advertise-address": API_ADDRESS,
             "bind-address": API_ADDRESS,
             "secure-port": "6443",
@@ -161,10 +163,10 @@ class ControlPlane:
         }
         self._run("kube-proxy", flags)
 
-    def _client(self, name: str, subject: str) -> dict[str, str | Path]:
+    def _client(self, name: str, subject: str) -> Flags:
         return {"kubeconfig": self._identities.kubeconfig(self._layout.state / f"{name}.kubeconfig", name, subject)}
 
-    def _run(self, name: str, flags: dict[str, str] | dict[str, str | Path]) -> None:
+    def _run(self, name: str, flags: Flags) -> None:
         arguments = [f"--{flag}={value}" for flag, value in flags.items()]
         self._processes.start(name, self._layout.bin / name, *arguments, nice=_BEFORE_LOAD)
 
@@ -178,6 +180,13 @@ def api_ready(layout: Layout, processes: Processes) -> bool:
 
 def api_answers(layout: Layout) -> bool:
     """Whether an API server answers /readyz with yes within 3 seconds."""
-    command = [layout.bin / "kubectl", "--kubeconfig", layout.kubeconfig, "--server", API_URL, "--request-timeout=3s"]
+    command = [
+        str(layout.bin / "kubectl"),
+        "--kubeconfig",
+        str(layout.kubeconfig),
+        "--server",
+        API_URL,
+        "--request-timeout=3s",
+    ]
     done = subprocess.run([*command, "get", "--raw", "/readyz"], capture_output=True, check=False, env={})
     return done.returncode == 0

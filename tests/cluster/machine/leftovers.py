@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cluster.machine import cgroups, lock, mounts, network
-from cluster.machine.layout import NODES, Layout
+from cluster.machine.layout import LOCK, NODES, Layout
 from cluster.machine.processes import everything
 
 CNI_RESULTS = Path("/var/lib/cni/results")
@@ -25,7 +25,7 @@ def leftovers(state: Path) -> list[str]:
     layout = Layout(state)
     found = [f"folder {state}"] if state.exists() else []
     if lock.holder() == state:
-        found.append(f"lock {lock.LOCK}")
+        found.append(f"lock {LOCK}")
     found += [f"process {pid} {name}" for pid, name in programs(state)]
     found += [f"mount {point}" for point in mounts.below(state)]
     if lock.holder() in (None, state):

@@ -84,7 +84,7 @@ class MachineNode:
         name = containerd_name(self._node)
         if not self._processes.record(name).alive:
             raise RuntimeError(f"{name} has ended:\n{self._processes.tail(name)}")
-        command = ["ctr", "--address", self._files.socket, "--connect-timeout", "2s", "version"]
+        command = ["ctr", "--address", str(self._files.socket), "--connect-timeout", "2s", "version"]
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
     def import_image(self, archive: Path) -> None:
