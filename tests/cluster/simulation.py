@@ -90,7 +90,7 @@ async def simulation(world: World, name: str, values: Path) -> AsyncIterator[Sim
         stand_in = await stack.enter_async_context(StandIn(API_ADDRESS, found.loads))
         found.release = world.release(namespace, values, _told_by(stand_in))
         await world.kubectl.apply(*_generation(found.release, stand_in.port), namespace=namespace)
-        stack.push_async_callback(found.release.uninstall)
+        stack.push_async_callback(_uninstall, found.release)
         with world.step("helm install of scaler and simulated pools"):
             # Not release.install(), which looks for a gateway.
             await world.helm.install(found.release.name, namespace, *found.release.layers)
@@ -104,6 +104,13 @@ async def simulation(world: World, name: str, values: Path) -> AsyncIterator[Sim
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _uninstall(release: Release) -> None:
+    """Waits for the pods, too: without their nodes they would stay until the garbage collector comes."""
+    await release.uninstall()
+    selector = ("-l", "app.kubernetes.io/component=engine")
+    await release.kubectl.run("wait", "--for=delete", "pod", *selector, "-n", release.namespace, "--timeout=60s")
 
 
 def _told_by(stand_in: StandIn) -> Values:

@@ -104,7 +104,9 @@ def _judge_noisy(outcome: Outcome, simulated: Simulation, begin: float) -> None:
     states = [state for state in simulated.timeline.of(simulated.deployment(_NOISY)) if state.at <= over]
     kept = [state.desired for state in states if state.at <= settled][-1:]
     kept += [state.desired for state in states if state.at > settled]
-    outcome.expect("noisy: changes that were made", _changes(kept), "<= 2", _changes(kept) <= 2)
+    outcome.expect("noisy: changes that were made", _changes(kept), "<= 1", _changes(kept) <= 1)
+    away = sum(after < before for before, after in itertools.pairwise(kept))
+    outcome.expect("noisy: of those, replicas taken away", away, "0", away == 0)
     enough = min(kept) >= _STEADY
     outcome.expect("noisy: fewest replicas wanted once settled", min(kept), f">= {_STEADY:g}", enough)
     outcome.tell("noisy: replicas wanted, and seconds from the begin", _steps(states, begin))
