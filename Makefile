@@ -4,7 +4,7 @@ BIN := .venv/bin
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-cluster check format bench bench-generation proto lock clean
+.PHONY: help demo test test-cluster images wheels check format bench bench-generation proto lock clean
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -17,6 +17,12 @@ test: check ## Everything that needs no cluster: checks, unit, contract and inte
 
 test-cluster: .venv/dev ## Everything that needs a cluster: brings a real one up here (root), or ARGS=--kubeconfig=FILE
 	PYTHONPATH=tests $(BIN)/python -m cluster run $(ARGS)
+
+images: .venv/dev ## Build the container images with docker or buildah (ARGS=--help, such as --base debian)
+	PYTHONPATH=tools $(BIN)/python -m images build $(ARGS)
+
+wheels: .venv/dev ## Only collect what the images install, to carry build/wheels to an air-gapped site
+	PYTHONPATH=tools $(BIN)/python -m images wheels $(ARGS)
 
 check: .venv/dev ## Format, lint, types, imports, generated code, contract
 	$(BIN)/ruff format --check .
@@ -42,6 +48,10 @@ proto: .venv/dev ## Generate services/soban/v1 from protos/
 lock: .venv/dev ## Resolve the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile $(LOCK) --extra dev pyproject.toml -o requirements-dev.lock
 	$(BIN)/uv pip compile $(LOCK) --extra all --extra build -c requirements-dev.lock pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile $(LOCK) $(SERVICES) --excludes tools/images/excludes.txt -c requirements-dev.lock pyproject.toml \
+		-o tools/images/services.lock
+	$(BIN)/uv pip compile $(LOCK) --extra engine -c requirements-dev.lock pyproject.toml -o tools/images/engine.lock
+	$(BIN)/uv pip compile $(LOCK) tools/images/pip.in -o tools/images/pip.lock
 	$(BIN)/uv pip compile $(LOCK) tests/bench/peers/litellm.in -o tests/bench/peers/litellm.lock
 	$(BIN)/uv pip compile $(LOCK) tests/bench/peers/vllm-router.in -o tests/bench/peers/vllm-router.lock
 
@@ -50,6 +60,9 @@ clean: ## Remove the environment and everything built
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock"
+
+# The extras of the image of the services: all but the engine.
+SERVICES := --extra tokenization --extra tgi --extra kubernetes --extra safety --extra gateway --extra scaler
 
 # Installs from a lock file with hashes, then the project itself.
 define install

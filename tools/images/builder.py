@@ -1,0 +1,151 @@
+"""What builds images: docker where its daemon answers, else buildah, which needs none."""
+
+import gzip
+import re
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+_VERSION = re.compile(r"Python (\d+\.\d+)\.")
+
+
+class BuildError(Exception):
+    """Why no image can be built, and what would help."""
+
+
+class Builder(Protocol):
+    """`docker` or `buildah`."""
+
+    def base(self, rootfs: Path, epoch: int) -> str:
+        """Name of a base image made of a tar archive."""
+
+    def python_of(self, base: str) -> str:
+        """Version of its Python, as 3.12. Raises BuildError."""
+
+    def build(self, target: str, name: str, base: str, archive: Path, args: Mapping[str, str], epoch: int) -> int:
+        """Builds a target of the Dockerfile and writes it to `archive`; bytes of all its layers, unpacked."""
+
+
+def builder(wanted: str | None, root: Path) -> Builder:
+    """The one that is asked for, else docker if its daemon answers, else buildah. Raises BuildError."""
+    if wanted in (None, "docker") and _works(["docker", "info"]):
+        return Docker(root)
+    if wanted in (None, "buildah") and shutil.which("buildah"):
+        return Buildah(root)
+    what = wanted or "docker (with a running daemon) or buildah"
+    raise BuildError(f"images are built by {what}, which is not here; on Debian: apt-get install buildah")
+
+
+class Docker:
+    """BuildKit, as it comes with docker."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def base(self, rootfs: Path, epoch: int) -> str:  # noqa: ARG002 - docker import sets no time
+        """As `Builder.base`."""
+        name = "localhost/soban/base:debian"
+        _run(["docker", "import", str(rootfs), name])
+        return name
+
+    def python_of(self, base: str) -> str:
+        """As `Builder.python_of`."""
+        return _version(["docker", "run", "--rm", base, "python3", "--version"], base)
+
+    def build(self, target: str, name: str, base: str, archive: Path, args: Mapping[str, str], epoch: int) -> int:
+        """As `Builder.build`."""
+        options = _arguments({**args, "BASE": base, "SOURCE_DATE_EPOCH": str(epoch)})
+        _run(["docker", "build", "--target", target, "--tag", name, *options, str(self._root)])
+        archive.unlink(missing_ok=True)
+        _run(["docker", "save", "--output", str(archive), name])
+        told = _output(["docker", "image", "inspect", "--format", "{{.Size}}", name])
+        return int(told)
+
+
+class Buildah:
+    """Without a daemon, and with a storage of its own under build/, which `make clean` takes away."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        storage = root / "build" / "buildah"
+        self._buildah = ["buildah", "--storage-driver", "vfs"]
+        self._buildah += ["--root", str(storage / "root"), "--runroot", str(storage / "run")]
+
+    def base(self, rootfs: Path, epoch: int) -> str:
+        """As `Builder.base`; made once for each archive."""
+        name = f"localhost/soban/base:{int(rootfs.stat().st_mtime)}"
+        if _works([*self._buildah, "inspect", "--type", "image", name]):
+            return name
+        container = _output([*self._buildah, "from", "scratch"])
+        try:
+            _run([*self._buildah, "add", "--quiet", container, str(rootfs), "/"])
+            _run([*self._buildah, "commit", "--quiet", "--timestamp", str(epoch), container, name])
+        finally:
+            _run([*self._buildah, "rm", container])
+        return name
+
+    def python_of(self, base: str) -> str:
+        """As `Builder.python_of`."""
+        made = subprocess.run([*self._buildah, "from", base], capture_output=True, text=True, check=False)
+        if made.returncode:
+            raise BuildError(f"{base} cannot be had: {made.stderr.strip()}; `--base debian` needs no registry")
+        container = made.stdout.strip().splitlines()[-1]
+        try:
+            run = [*self._buildah, "run", "--isolation", "chroot", container, "--", "python3", "--version"]
+            return _version(run, base)
+        finally:
+            _run([*self._buildah, "rm", container])
+
+    def build(self, target: str, name: str, base: str, archive: Path, args: Mapping[str, str], epoch: int) -> int:
+        """As `Builder.build`."""
+        options = _arguments({**args, "BASE": base, "SOURCE_DATE_EPOCH": str(epoch)})
+        how = ["--isolation", "chroot", "--network", "host", "--timestamp", str(epoch), "--layers=false", "--quiet"]
+        _run([*self._buildah, "bud", *how, "--target", target, "--tag", name, *options, str(self._root)])
+        archive.unlink(missing_ok=True)
+        _run([*self._buildah, "push", "--quiet", name, f"oci-archive:{archive}:{name}"])
+        _run([*self._buildah, "rmi", name])
+        return _unpacked(archive)
+
+
+def _unpacked(archive: Path) -> int:
+    """Bytes of the layers of an oci-archive, without compression."""
+    total = 0
+    with tarfile.open(archive) as files:
+        for member in files:
+            file = files.extractfile(member) if member.isfile() else None
+            if file is None or file.read(2) != b"\x1f\x8b":
+                continue
+            file.seek(0)
+            with gzip.open(file) as layer:
+                while block := layer.read(1 << 20):
+                    total += len(block)
+    return total
+
+
+def _arguments(args: Mapping[str, str]) -> list[str]:
+    return [part for key, value in args.items() for part in ("--build-arg", f"{key}={value}")]
+
+
+def _version(command: list[str], base: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    found = _VERSION.search(done.stdout + done.stderr)
+    if found is None:
+        raise BuildError(f"{base} has no python3, or cannot be run here: {done.stderr.strip()[-300:]}")
+    return found[1]
+
+
+def _works(command: list[str]) -> bool:
+    if shutil.which(command[0]) is None:
+        return False
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def _run(command: list[str]) -> None:
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def _output(command: list[str]) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
