@@ -55,8 +55,7 @@ class Activity:
         with self._watcher(model) as watcher:
             while not self._closed.is_set() and (now := self._clock()) < ends_at:
                 watcher.news.clear()
-                told = watcher.telling.next(now, self._active(model))
-                if told is not None:
+                while (told := watcher.telling.next(now, self._active(model))) is not None:
                     yield told
                 await self._news(watcher, min(ends_at - now, watcher.telling.look_again(now)))
 
