@@ -22,8 +22,8 @@ OPENMP = "libgomp.so.1"
 WHEELS = Path("/wheels")
 PREFIX = Path("/opt/soban")
 
-# By their place under site-packages: tests, what only a compiler reads, and generated clients of Kubernetes APIs. Of the
-# latter (1,900 modules, 70 MB) generation asks for EndpointSlices alone and reads the answers itself.
+# By their place under site-packages: tests, what only a compiler reads, and generated clients of Kubernetes APIs. Of
+# the latter (1,900 modules, 70 MB) generation asks for EndpointSlices alone and reads the answers itself.
 SUPERFLUOUS = (
     "**/tests",
     "numpy/_core/include",
@@ -36,7 +36,8 @@ SUPERFLUOUS = (
     "kubernetes/**/client/api/*_api.py",
     "kubernetes/**/client/models/[!_]*.py",
 )
-KEPT = ("kubernetes/aio/client/api/discovery_v1_api.py",)
+# What of them is loaded with the API that generation asks stays.
+ASKED = "kubernetes.aio.client.api.discovery_v1_api"
 # The bundled model, which services never read.
 ENGINES_ALONE = ("soban/generation/bundled/*.gguf",)
 
@@ -93,8 +94,17 @@ def _has(library: str) -> bool:
 
 def _superfluous(site: Path, image: str) -> list[Path]:
     patterns = SUPERFLUOUS if image == "engine" else (*SUPERFLUOUS, *ENGINES_ALONE)
-    found = {path for pattern in patterns for path in site.glob(pattern)} - {site / kept for kept in KEPT}
+    found = {path for pattern in patterns for path in site.glob(pattern)} - _loaded(site)
     return sorted(path for path in found if not found.intersection(path.parents))
+
+
+def _loaded(site: Path) -> set[Path]:
+    """Files of the modules that are loaded with ASKED; none in an image without it."""
+    if not (site / ASKED.replace(".", "/")).with_suffix(".py").exists():
+        return set()
+    code = f"import sys, {ASKED}; print(*(getattr(module, '__file__', None) or '' for module in sys.modules.values()))"
+    done = subprocess.run([PREFIX / "bin/python", "-B", "-c", code], check=True, capture_output=True, text=True)
+    return {Path(file) for file in done.stdout.split()}
 
 
 def _compile(site: Path) -> None:
