@@ -3,13 +3,36 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
 
-ARCHIVES = Path(__file__).resolve().parents[2] / "build" / "images"
+from cluster.builds import BuildError
+from cluster.machine.bring_up import step
+
+_ROOT = Path(__file__).resolve().parents[2]
+ARCHIVES = _ROOT / "build" / "images"
 KINDS = ("services", "engine")
 _NAME = "org.opencontainers.image.ref.name"
+
+
+def built() -> Path:
+    """The folder of archives, built by the project's own tool on a base of Debian packages. Raises BuildError."""
+    with step("images of the project"):
+        done = subprocess.run(
+            [sys.executable, "-m", "images", "build", "--base", "debian"],
+            env={**os.environ, "PYTHONPATH": str(_ROOT / "tools")},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+    if done.returncode:
+        raise BuildError(f"the images were not built: {done.stdout[-2000:]}")
+    return ARCHIVES
 
 
 def archives(folder: Path) -> list[Path]:

@@ -20,12 +20,12 @@ from cluster.builds import BuildError
 from cluster.cluster import Cluster
 from cluster.command import import_images
 from cluster.helm import Helm
-from cluster.images import ARCHIVES, archives, name_of, values_of
+from cluster.images import ARCHIVES, archives, built, name_of, values_of
 from cluster.kubectl import Kubectl
 from cluster.machine.bring_up import up
 from cluster.machine.layout import DEFAULT_STATE
 from cluster.machine.lock import TakenError
-from cluster.machine.packages import UnfitMachineError
+from cluster.machine.packages import UnfitMachineError, provide
 from cluster.machine.teardown import down
 from cluster.report import Result, failed, table, write
 from cluster.runner import run_all
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         "--only", action="append", default=[], metavar="NAME", help="only this scenario; may be repeated"
     )
     parser.add_argument("--kubeconfig", type=_absolute, help="a cluster that runs; without it one is brought up")
-    parser.add_argument("--images", type=_absolute, default=ARCHIVES, metavar="DIR", help="archives (%(default)s)")
+    parser.add_argument("--images", type=_absolute, metavar="DIR", help="archives; without it they are built anew")
     parser.add_argument("--registry", default="", help="registry of the images, where the cluster is a given one")
     parser.add_argument("--state", type=_absolute, default=DEFAULT_STATE, help="folder of the cluster (%(default)s)")
     parser.add_argument("--keep", action="store_true", help="use a cluster of --state that is up, and leave it")
@@ -85,10 +85,13 @@ def _cluster(given: argparse.Namespace) -> Iterator[Cluster]:
         with tempfile.TemporaryDirectory(prefix="soban-test-") as folder:
             yield _foreign(given.kubeconfig, Path(folder))
         return
+    provide()
+    images = archives(given.images or built())
     if given.keep:
-        yield Cluster.load(given.state)
+        cluster = Cluster.load(given.state)
+        import_images(cluster, images)
+        yield cluster
         return
-    images = archives(given.images)
     # Before the `try`: a cluster that somebody else has up is not this run's to take away, and `up` tidies for itself.
     cluster = up(given.state)
     try:
@@ -123,7 +126,7 @@ async def _run(
 def _images(given: argparse.Namespace, cluster: Cluster) -> dict[str, Any]:
     """Of the archives that were imported; in a given cluster those of the chart, from a registry if one is named."""
     if cluster.real:
-        return values_of(*map(name_of, archives(given.images)))
+        return values_of(*map(name_of, archives(given.images or ARCHIVES)))
     return {"global": {"imageRegistry": given.registry}} if given.registry else {}
 
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from images import debian_base, wheels
-from images.builder import BuildError, builder
+from images.builder import BuildError, Target, builder
 
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build"
@@ -51,7 +51,7 @@ def _wheels(given: argparse.Namespace) -> None:
     wheels.collect(ROOT, BUILD / "wheels", given.python, platform.machine(), _epoch())
 
 
-def _base(given: argparse.Namespace) -> None:
+def _base(_: argparse.Namespace) -> None:
     tool = builder("buildah", ROOT)
     print(tool.base(debian_base.archive(BUILD / "base.tar", _epoch()), _epoch()))
 
@@ -70,7 +70,8 @@ def _build(given: argparse.Namespace) -> None:
     for kind in wheels.IMAGES:
         name = f"{given.registry}/soban/{kind}:{given.tag}"
         archive = BUILD / "images" / f"soban-{kind}.tar"
-        size = tool.build(kind, name, base, archive, {"VERSION": given.tag, "REVISION": _revision()}, epoch)
+        image = Target(kind, name, base, archive, {"VERSION": given.tag, "REVISION": _revision()})
+        size = tool.build(image, epoch)
         print(f"{name}  {size / 1e6:.0f} MB unpacked, {archive.stat().st_size / 1e6:.0f} MB in {archive}")
 
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tarfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +15,23 @@ _VERSION = re.compile(r"Python (\d+\.\d+)\.")
 
 class BuildError(Exception):
     """Why no image can be built, and what would help."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One image: a target of the Dockerfile, what it is called, what it stands on, where its archive goes."""
+
+    target: str
+    name: str
+    base: str
+    archive: Path
+    args: Mapping[str, str]
+
+    def options(self, epoch: int) -> list[str]:
+        """As docker and buildah both take them."""
+        given = {**self.args, "BASE": self.base, "SOURCE_DATE_EPOCH": str(epoch)}
+        arguments = [part for key, value in given.items() for part in ("--build-arg", f"{key}={value}")]
+        return ["--target", self.target, "--tag", self.name, *arguments]
 
 
 class Builder(Protocol):
@@ -25,8 +43,8 @@ class Builder(Protocol):
     def python_of(self, base: str) -> str:
         """Version of its Python, as 3.12. Raises BuildError."""
 
-    def build(self, target: str, name: str, base: str, archive: Path, args: Mapping[str, str], epoch: int) -> int:
-        """Builds a target of the Dockerfile and writes it to `archive`; bytes of all its layers, unpacked."""
+    def build(self, image: Target, epoch: int) -> int:
+        """Builds it and writes its archive; bytes of all its layers, unpacked."""
 
 
 def builder(wanted: str | None, root: Path) -> Builder:
@@ -55,14 +73,12 @@ class Docker:
         """As `Builder.python_of`."""
         return _version(["docker", "run", "--rm", base, "python3", "--version"], base)
 
-    def build(self, target: str, name: str, base: str, archive: Path, args: Mapping[str, str], epoch: int) -> int:
+    def build(self, image: Target, epoch: int) -> int:
         """As `Builder.build`."""
-        options = _arguments({**args, "BASE": base, "SOURCE_DATE_EPOCH": str(epoch)})
-        _run(["docker", "build", "--target", target, "--tag", name, *options, str(self._root)])
-        archive.unlink(missing_ok=True)
-        _run(["docker", "save", "--output", str(archive), name])
-        told = _output(["docker", "image", "inspect", "--format", "{{.Size}}", name])
-        return int(told)
+        _run(["docker", "build", *image.options(epoch), str(self._root)])
+        image.archive.unlink(missing_ok=True)
+        _run(["docker", "save", "--output", str(image.archive), image.name])
+        return int(_output(["docker", "image", "inspect", "--format", "{{.Size}}", image.name]))
 
 
 class Buildah:
@@ -99,15 +115,14 @@ class Buildah:
         finally:
             _run([*self._buildah, "rm", container])
 
-    def build(self, target: str, name: str, base: str, archive: Path, args: Mapping[str, str], epoch: int) -> int:
+    def build(self, image: Target, epoch: int) -> int:
         """As `Builder.build`."""
-        options = _arguments({**args, "BASE": base, "SOURCE_DATE_EPOCH": str(epoch)})
         how = ["--isolation", "chroot", "--network", "host", "--timestamp", str(epoch), "--layers=false", "--quiet"]
-        _run([*self._buildah, "bud", *how, "--target", target, "--tag", name, *options, str(self._root)])
-        archive.unlink(missing_ok=True)
-        _run([*self._buildah, "push", "--quiet", name, f"oci-archive:{archive}:{name}"])
-        _run([*self._buildah, "rmi", name])
-        return _unpacked(archive)
+        _run([*self._buildah, "bud", *how, *image.options(epoch), str(self._root)])
+        image.archive.unlink(missing_ok=True)
+        _run([*self._buildah, "push", "--quiet", image.name, f"oci-archive:{image.archive}:{image.name}"])
+        _run([*self._buildah, "rmi", image.name])
+        return _unpacked(image.archive)
 
 
 def _unpacked(archive: Path) -> int:
@@ -123,10 +138,6 @@ def _unpacked(archive: Path) -> int:
                 while block := layer.read(1 << 20):
                     total += len(block)
     return total
-
-
-def _arguments(args: Mapping[str, str]) -> list[str]:
-    return [part for key, value in args.items() for part in ("--build-arg", f"{key}={value}")]
 
 
 def _version(command: list[str], base: str) -> str:

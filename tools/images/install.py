@@ -38,6 +38,12 @@ SUPERFLUOUS = (
 )
 # What of them is loaded with the API that generation asks stays.
 ASKED = "kubernetes.aio.client.api.discovery_v1_api"
+# What must work in the image; a library that lacks a part of it ends the build.
+WORKS = {
+    "services": "import kiwipiepy, tokenizers, kubernetes.aio.client as c; c.DiscoveryV1Api; "
+    "from soban import gateway, generation, safety, scaler, tokenization; import soban.cli.main",
+    "engine": "import xllamacpp, huggingface_hub, soban.generation.engine_pod, soban.generation.fetch",
+}
 # The bundled model, which services never read.
 ENGINES_ALONE = ("soban/generation/bundled/*.gguf",)
 
@@ -57,6 +63,8 @@ def main() -> None:
     if image == "engine":
         _keep_openmp()
     _compile(site)
+    environment = {**os.environ, "LD_LIBRARY_PATH": str(PREFIX / "lib"), "PYTHONDONTWRITEBYTECODE": "1"}
+    subprocess.run([PREFIX / "bin/python", "-c", WORKS[image]], check=True, env=environment)
     sbom.write(PREFIX / "sbom.cdx.json", site, name=f"soban-{image}", wheels=WHEELS / f"{image}.txt")
     _set_times(int(os.environ.get("SOURCE_DATE_EPOCH", "0")))
 

@@ -4,6 +4,7 @@ Downloads are checked against the lock files. What exists only as a source archi
 the lists therefore name the files of the folder, and inside the build pip accepts no others.
 """
 
+import contextlib
 import hashlib
 import os
 import re
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from packaging.utils import parse_wheel_filename
@@ -77,16 +78,17 @@ def _fetch(folder: Path, python: str, machine: str, epoch: int) -> None:
     platforms = [f"--platform={tag}" for tag in platform_tags(machine)]
     with _requirements(pin for pin in pins if pin.name not in SOURCE_ONLY) as file:
         command = ["download", "--no-deps", "--require-hashes", "--dest", folder, *target, *abis, *platforms]
-        _pip([*command, "-r", file.name], epoch)
+        _pip([*command, "-r", file], epoch)
     with _requirements(pin for pin in pins if pin.name in SOURCE_ONLY) as file:
-        _pip(["wheel", "--no-deps", "--require-hashes", "--wheel-dir", folder, "-r", file.name], epoch)
+        _pip(["wheel", "--no-deps", "--require-hashes", "--wheel-dir", folder, "-r", file], epoch)
 
 
-def _requirements(pins: Iterable[Pin]) -> "tempfile._TemporaryFileWrapper[str]":
-    file = tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8")
-    file.writelines(f"{pin.line()}\n" for pin in sorted(pins))
-    file.flush()
-    return file
+@contextlib.contextmanager
+def _requirements(pins: Iterable[Pin]) -> Iterator[str]:
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
+        file.writelines(f"{pin.line()}\n" for pin in sorted(pins))
+        file.flush()
+        yield file.name
 
 
 def _pip(arguments: list[str | Path], epoch: int) -> None:

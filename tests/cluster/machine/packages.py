@@ -19,6 +19,8 @@ _PROGRAMS = {
     "conntrack": "conntrack",
     "openssl": "openssl",
     "mount": "mount",
+    "buildah": "buildah",
+    "mmdebstrap": "mmdebstrap",
 }
 """Program and the Debian package that brings it. kubelet and kube-proxy call the last ones of the network by name."""
 _SYSTEM_FOLDERS = "/usr/sbin:/sbin"
@@ -50,6 +52,7 @@ def provide() -> None:
     print(" ".join(command), file=sys.stderr)
     # Debian starts a containerd of its own where an init system runs; it does no harm beside ours.
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    subprocess.run(["apt-get", "update", "--quiet"], stdout=sys.stderr, env=environment, check=False)
     done = subprocess.run(command, stdout=sys.stderr, env=environment, check=False)
     if done.returncode or missing():
-        raise UnfitMachineError(f"programs are still missing after: {' '.join(command)} (try apt-get update before)")
+        raise UnfitMachineError(f"programs are still missing after: {' '.join(command)}")
