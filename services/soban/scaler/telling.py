@@ -41,12 +41,12 @@ class Telling:
         return min((time - now for time in times if time > now), default=AGAIN_SECONDS)
 
     def _true_is_due(self, now: float, active: bool | None) -> bool:
-        if not (active or self._begun) or now - self._true_at < BETWEEN_SECONDS:
+        if not (active or self._begun) or now < self._true_at + BETWEEN_SECONDS:
             return False
         return self._begun or self._told is not True or self._is_old(now)
 
     def _is_old(self, now: float) -> bool:
-        return now - self._told_at >= AGAIN_SECONDS
+        return now >= self._told_at + AGAIN_SECONDS
 
     def _tell(self, now: float, active: bool) -> bool:
         self._told, self._told_at = active, now
