@@ -1,8 +1,8 @@
 """Builds programs from the Go modules of `binaries/` and keeps them in a cache outside the checkout.
 
 `built("helm")` returns `{"helm": path}`: built by `go build` the first time (minutes), found the next (milliseconds).
-The folder's `tools.go` names the programs and its `go.mod` and `go.sum` fix every version; a change to one of the
-three, or to how they are built, makes a new entry of the cache. Old entries stay until the cache is deleted.
+The folder's `tools.go` names the programs and its `go.mod` and `go.sum` fix every version; a change to these, to a
+program of our own in the folder, or to how they are built, makes a new entry of the cache. Old entries stay until the cache is deleted.
 """
 
 from __future__ import annotations
@@ -115,8 +115,8 @@ def _required(module: Path, source: str) -> str:
 
 def _key(module: Path, flags: Sequence[str]) -> str:
     digest = hashlib.sha256(" ".join(flags).encode())
-    for file in ("go.mod", "go.sum", "tools.go"):
-        digest.update((module / file).read_bytes())
+    for file in (module / "go.mod", module / "go.sum", *sorted(module.rglob("*.go"))):
+        digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 
 
