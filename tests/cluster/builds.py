@@ -2,7 +2,8 @@
 
 `built("helm")` returns `{"helm": path}`: built by `go build` the first time (minutes), found the next (milliseconds).
 The folder's `tools.go` names the programs and its `go.mod` and `go.sum` fix every version; a change to these, to a
-program of our own in the folder, or to how they are built, makes a new entry of the cache. Old entries stay until the cache is deleted.
+program of our own in the folder, or to how they are built, makes a new entry of the cache. Old entries stay until the
+cache is deleted.
 """
 
 from __future__ import annotations
