@@ -1,8 +1,9 @@
 # Two images from one file: `services` (every server but the engine, and the `soban` command) and `engine` (llama.cpp
 # and the bundled model). `make images` builds both; docs/images.md tells how, also where no registry can be reached.
 #
-# Nothing is downloaded in here: `make wheels` has put what is installed into build/wheels, with a list of hashes for
-# each image. BASE needs Python of the version that the wheels are for, and nothing else.
+# `make wheels` has put what is installed into build/wheels, with a list of hashes for each image; no package index is
+# asked in here. BASE needs Python of the version that the wheels are for. Where it lacks GNU OpenMP, as python:slim
+# does, apt brings that one package for the engine.
 ARG BASE=docker.io/library/python:3.12-slim-bookworm
 
 FROM ${BASE} AS build

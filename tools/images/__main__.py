@@ -4,9 +4,10 @@ import argparse
 import platform
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
-from images import debian_base, wheels
+from images import archive, debian_base, wheels
 from images.builder import BuildError, Target, builder
 
 ROOT = Path(__file__).parents[2]
@@ -20,7 +21,7 @@ def main(argv: list[str]) -> int:
     given = _parser().parse_args(argv)
     try:
         given.call(given)
-    except (BuildError, debian_base.BaseError) as err:
+    except (BuildError, debian_base.BaseError, wheels.WheelsError) as err:
         print(f"images: {err}", file=sys.stderr)
         return 1
     except subprocess.CalledProcessError as err:
@@ -52,27 +53,36 @@ def _wheels(given: argparse.Namespace) -> None:
 
 
 def _base(_: argparse.Namespace) -> None:
-    tool = builder("buildah", ROOT)
-    print(tool.base(debian_base.archive(BUILD / "base.tar", _epoch()), _epoch()))
+    tool = builder(None, ROOT)
+    print(tool.base(debian_base.archive(BUILD / "base.tar")))
 
 
 def _build(given: argparse.Namespace) -> None:
-    tool = builder("buildah" if given.base == DEBIAN else given.tool, ROOT)
+    tool = builder(given.tool, ROOT)
     epoch = _epoch()
-    base = tool.base(debian_base.archive(BUILD / "base.tar", epoch), epoch) if given.base == DEBIAN else given.base
+    base = tool.base(debian_base.archive(BUILD / "base.tar")) if given.base == DEBIAN else given.base
     python = tool.python_of(base)
     print(f"images: base {base} has Python {python}", file=sys.stderr)
     if given.offline:
+        wheels.check(BUILD / "wheels", python, platform.machine())
         wheels.write_lists(BUILD / "wheels", python, platform.machine())
     else:
         wheels.collect(ROOT, BUILD / "wheels", python, platform.machine(), epoch)
     (BUILD / "images").mkdir(parents=True, exist_ok=True)
+    about = {"VERSION": given.tag, "REVISION": _revision(), "CREATED": datetime.fromtimestamp(epoch, UTC).isoformat()}
     for kind in wheels.IMAGES:
         name = f"{given.registry}/soban/{kind}:{given.tag}"
-        archive = BUILD / "images" / f"soban-{kind}.tar"
-        image = Target(kind, name, base, archive, {"VERSION": given.tag, "REVISION": _revision()})
-        size = tool.build(image, epoch)
-        print(f"{name}  {size / 1e6:.0f} MB unpacked, {archive.stat().st_size / 1e6:.0f} MB in {archive}")
+        image = Target(kind, name, base, BUILD / "images" / f"soban-{kind}.tar", about)
+        tool.build(image, epoch)
+        _tell(image)
+
+
+def _tell(image: Target) -> None:
+    """Puts the bill of materials beside the archive, and says what was built."""
+    found = archive.read(image.archive)
+    image.archive.with_suffix(".cdx.json").write_bytes(found.sbom)
+    packed = image.archive.stat().st_size
+    print(f"{image.name}  {found.unpacked / 1e6:.0f} MB unpacked, {packed / 1e6:.0f} MB in {image.archive}")
 
 
 def _epoch() -> int:

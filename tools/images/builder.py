@@ -1,10 +1,9 @@
 """What builds images: docker where its daemon answers, else buildah, which needs none."""
 
-import gzip
+import hashlib
 import re
 import shutil
 import subprocess
-import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,14 +36,14 @@ class Target:
 class Builder(Protocol):
     """`docker` or `buildah`."""
 
-    def base(self, rootfs: Path, epoch: int) -> str:
-        """Name of a base image made of a tar archive."""
+    def base(self, rootfs: Path) -> str:
+        """Name of a base image made of a tar archive, which alone decides what the image is."""
 
     def python_of(self, base: str) -> str:
         """Version of its Python, as 3.12. Raises BuildError."""
 
-    def build(self, image: Target, epoch: int) -> int:
-        """Builds it and writes its archive; bytes of all its layers, unpacked."""
+    def build(self, image: Target, epoch: int) -> None:
+        """Builds it and writes its archive; `epoch` is the time, in seconds, that its files get."""
 
 
 def builder(wanted: str | None, root: Path) -> Builder:
@@ -63,9 +62,9 @@ class Docker:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def base(self, rootfs: Path, epoch: int) -> str:  # noqa: ARG002 - docker import sets no time
+    def base(self, rootfs: Path) -> str:
         """As `Builder.base`."""
-        name = "localhost/soban/base:debian"
+        name = _base_name(rootfs)
         _run(["docker", "import", str(rootfs), name])
         return name
 
@@ -73,12 +72,11 @@ class Docker:
         """As `Builder.python_of`."""
         return _version(["docker", "run", "--rm", base, "python3", "--version"], base)
 
-    def build(self, image: Target, epoch: int) -> int:
+    def build(self, image: Target, epoch: int) -> None:
         """As `Builder.build`."""
         _run(["docker", "build", *image.options(epoch), str(self._root)])
         image.archive.unlink(missing_ok=True)
         _run(["docker", "save", "--output", str(image.archive), image.name])
-        return int(_output(["docker", "image", "inspect", "--format", "{{.Size}}", image.name]))
 
 
 class Buildah:
@@ -90,15 +88,15 @@ class Buildah:
         self._buildah = ["buildah", "--storage-driver", "vfs"]
         self._buildah += ["--root", str(storage / "root"), "--runroot", str(storage / "run")]
 
-    def base(self, rootfs: Path, epoch: int) -> str:
+    def base(self, rootfs: Path) -> str:
         """As `Builder.base`; made once for each archive."""
-        name = f"localhost/soban/base:{int(rootfs.stat().st_mtime)}"
+        name = _base_name(rootfs)
         if _works([*self._buildah, "inspect", "--type", "image", name]):
             return name
         container = _output([*self._buildah, "from", "scratch"])
         try:
             _run([*self._buildah, "add", "--quiet", container, str(rootfs), "/"])
-            _run([*self._buildah, "commit", "--quiet", "--timestamp", str(epoch), container, name])
+            _run([*self._buildah, "commit", "--quiet", "--timestamp", "0", container, name])
         finally:
             _run([*self._buildah, "rm", container])
         return name
@@ -115,29 +113,18 @@ class Buildah:
         finally:
             _run([*self._buildah, "rm", container])
 
-    def build(self, image: Target, epoch: int) -> int:
+    def build(self, image: Target, epoch: int) -> None:
         """As `Builder.build`."""
         how = ["--isolation", "chroot", "--network", "host", "--timestamp", str(epoch), "--layers=false", "--quiet"]
         _run([*self._buildah, "bud", *how, *image.options(epoch), str(self._root)])
         image.archive.unlink(missing_ok=True)
         _run([*self._buildah, "push", "--quiet", image.name, f"oci-archive:{image.archive}:{image.name}"])
         _run([*self._buildah, "rmi", image.name])
-        return _unpacked(image.archive)
 
 
-def _unpacked(archive: Path) -> int:
-    """Bytes of the layers of an oci-archive, without compression."""
-    total = 0
-    with tarfile.open(archive) as files:
-        for member in files:
-            file = files.extractfile(member) if member.isfile() else None
-            if file is None or file.read(2) != b"\x1f\x8b":
-                continue
-            file.seek(0)
-            with gzip.open(file) as layer:
-                while block := layer.read(1 << 20):
-                    total += len(block)
-    return total
+def _base_name(rootfs: Path) -> str:
+    with rootfs.open("rb") as file:
+        return f"localhost/soban/base:{hashlib.file_digest(file, 'sha256').hexdigest()[:12]}"
 
 
 def _version(command: list[str], base: str) -> str:

@@ -28,6 +28,10 @@ GLIBC_MINORS = range(17, 37)
 _KEY = "key.txt"
 
 
+class WheelsError(Exception):
+    """What a folder of wheels is not for, and how to make one that is."""
+
+
 def version(root: Path) -> str:
     """Of the project, as pyproject.toml says."""
     with (root / "pyproject.toml").open("rb") as file:
@@ -45,6 +49,15 @@ def collect(root: Path, folder: Path, python: str, machine: str, epoch: int) -> 
         old.unlink()
     _pip(["wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, root], epoch)
     write_lists(folder, python, machine)
+
+
+def check(folder: Path, python: str, machine: str) -> None:
+    """That `folder`, carried from elsewhere, was made by these lock files for this Python. Raises WheelsError."""
+    if not (folder / _KEY).exists() or (folder / _KEY).read_text(encoding="utf-8") != _key(python, machine):
+        made = f"make wheels ARGS='--python {python}'"
+        raise WheelsError(
+            f"{folder} is not for this commit with Python {python} on {machine}: {made} makes such wheels"
+        )
 
 
 def write_lists(folder: Path, python: str, machine: str) -> None:
