@@ -10,6 +10,7 @@ import contextlib
 from pathlib import Path
 
 _ROOT = Path("/sys/fs/cgroup")
+_CFS = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
 # Version 1 writes "none" as the largest multiple of a page; no machine has an exbibyte.
 _NO_LIMIT = 2**60
 
@@ -31,9 +32,6 @@ def memory_limit(root: Path = _ROOT) -> int | None:
         limit = int(told)
         return limit if 0 < limit < _NO_LIMIT else None
     return None
-
-
-_CFS = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
 
 
 def _words(path: Path) -> list[str]:

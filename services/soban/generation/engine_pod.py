@@ -45,7 +45,7 @@ async def _plan(arguments: argparse.Namespace, config: Config, settings: Generat
     model = config.models.get(name)
     if model is None:
         raise ConfigError(f"models.{name}", f"no such model; there are {', '.join(config.models)}")
-    _check_adapters(name, model)
+    _check_files(arguments.path, name, model)
     file = await find_model(name, model.url if arguments.path is None else str(arguments.path))
     kv_cache_mib = arguments.kv_cache_mib or _kv_cache_mib(config, settings, file.path)
     alias = next(iter(wanted_names(model)), name)
@@ -59,10 +59,12 @@ def _kv_cache_mib(config: Config, settings: GenerationSettings, file: Path) -> i
     return pod_kv_cache_mib(memory_limit(), file.stat().st_size, settings.kv_cache_mib)
 
 
-def _check_adapters(name: str, model: ModelConfig) -> None:
-    for adapter, path in model.adapters.items():
-        if path and not Path(path).is_file():
-            raise ConfigError(f"models.{name}.adapters.{adapter}", f"no such file: {path}")
+def _check_files(path: Path | None, name: str, model: ModelConfig) -> None:
+    if path is not None and not path.is_file():
+        raise ConfigError("--path", f"no such file: {path}")
+    for adapter, file in model.adapters.items():
+        if file and not Path(file).is_file():
+            raise ConfigError(f"models.{name}.adapters.{adapter}", f"no such file: {file}")
 
 
 def _parsed(argv: list[str]) -> argparse.Namespace:

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from soban.generation.engines.keys import FileKey
-from soban.generation.hub import HUB, Folder, download, place_of
+from soban.generation.hub import HUB, Folder, download, download_repository, place_of
 from soban.runtime.config import ConfigError, load_config
 from soban.runtime.logs import configure_logging
 
@@ -30,7 +30,8 @@ def main(argv: list[str]) -> None:
     key = f"models.{arguments.model}.url"
     if not model.url.startswith(HUB):
         raise ConfigError(key, f"is nothing to download: {model.url}")
-    path = download(key, place_of(key, model.url), Folder(arguments.to, token))
+    place, folder = place_of(key, model.url), Folder(arguments.to, token)
+    path = download(key, place, folder) if place.file else download_repository(key, place, folder)
     sys.stdout.write(f"{path}\n")
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ _logger = logging.getLogger(__name__)
 
 HUB = "hf://"
 _GGUF = ".gguf"
+_LISTED = ".soban-files"
 _SECONDS_BETWEEN_LINES = 5.0
 # Large models come in parts, of which llama.cpp is given the first: https://github.com/ggml-org/llama.cpp/tree/master/tools/gguf-split
 _PART = re.compile(r"-00001-of-(\d{5})\.gguf$")
@@ -52,26 +54,56 @@ def gguf_of(key: str, url: str) -> Place:
 
 
 def download(key: str, place: Place, folder: Folder | None = None) -> Path:
-    """The file, all parts of it being there, or the folder of the repository. What is there is not loaded again.
+    """The file, all parts of it being there. What is there is not loaded again.
 
     HF_ENDPOINT, HF_HUB_OFFLINE and, for the cache, HF_HOME and HF_TOKEN work as everywhere. Raises ConfigError.
     """
+    with _asking(key, place) as hub:
+        options = {"tqdm_class": _progress(), **_where(folder)}
+        first, *_ = [hub.hf_hub_download(place.repository, part, **options) for part in parts_of(place.file)]
+        return Path(first)
+
+
+def download_repository(key: str, place: Place, folder: Folder) -> Path:
+    """The folder with all files of the repository. Raises ConfigError.
+
+    While no hub answers, the library takes whatever lies in a folder for the whole repository (`snapshot_download`,
+    "Returning existing local_dir"). A list of its files therefore lies there for as long as all of them do.
+    """
+    listed = folder.path / _LISTED
+    with _asking(key, place) as hub:
+        if listed.exists():
+            files = listed.read_text(encoding="utf-8").splitlines()
+        else:
+            files = hub.HfApi().list_repo_files(place.repository, token=folder.token or False)
+        listed.unlink(missing_ok=True)
+        path = Path(hub.snapshot_download(place.repository, tqdm_class=_progress(), **_where(folder)))
+        if missing := [file for file in files if not (path / file).is_file()]:
+            raise FileNotFoundError(f"{missing[0]} is missing")
+        listed.write_text("\n".join(files), encoding="utf-8")
+        return path
+
+
+@contextlib.contextmanager
+def _asking(key: str, place: Place) -> Iterator[Any]:
+    """The hub's library. Raises ConfigError without it, and for whatever it raises."""
     try:
+        import httpx2
         import huggingface_hub as hub
     except ImportError as err:
         raise ConfigError(key, "hf:// needs huggingface-hub: install soban[engine]") from err
-    options: dict[str, Any] = {"tqdm_class": _progress()}
-    if folder is not None:
-        options |= {"local_dir": folder.path, "token": folder.token or False}
+    # It writes its warnings to standard error by itself, beside the lines of our log.
+    logging.getLogger("huggingface_hub").handlers.clear()
     try:
-        if not place.file:
-            return Path(hub.snapshot_download(place.repository, **options))
-        first, *_ = [hub.hf_hub_download(place.repository, part, **options) for part in parts_of(place.file)]
-        return Path(first)
-    except (OSError, ValueError) as err:
-        # Everything that the hub raises is one of the two: no such repository or file, no access, no network.
+        yield hub
+    except (OSError, ValueError, httpx2.HTTPError) as err:
+        # No such repository or file, no access, no network or proxy, no room.
         asked = "/".join(filter(None, place))
         raise ConfigError(key, f"hf://{asked} cannot be downloaded: {_first_line(err)}") from err
+
+
+def _where(folder: Folder | None) -> dict[str, Any]:
+    return {} if folder is None else {"local_dir": folder.path, "token": folder.token or False}
 
 
 def parts_of(file: str) -> list[str]:
