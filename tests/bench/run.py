@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import safety
+import scaler
 import stack
 import tokenization
 
@@ -13,6 +14,7 @@ def main() -> None:
     stack.run()
     tokenization.run()
     safety.run()
+    scaler.run()
     simulation.run()
 
 
