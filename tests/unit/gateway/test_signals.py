@@ -235,7 +235,7 @@ async def test_a_tenant_that_is_no_name_is_told_apart_and_not_read(caplog: pytes
     assert told[2] == told[3]
     assert len(set(told)) == len(set(texts))
     everything = str([vars(record) for record in caplog.records])
-    assert not any(text in everything for text in ("김소반", "1111", "kim@"))
+    assert not any(text in everything for text in ("김소반", "010-1111", "kim@"))
 
 
 async def test_an_answer_without_text_has_no_time_of_its_first_text(watched: Watched) -> None:
