@@ -72,7 +72,15 @@ def main() -> None:
 def _install(requirements: Path) -> None:
     """pip runs out of its own wheel, so that the base image needs none."""
     pip = next(WHEELS.glob("pip-*.whl"))
-    options = ["--no-index", "--find-links", WHEELS, "--require-hashes", "--no-deps", "--no-compile", "--no-cache-dir"]
+    options: list[str | Path] = [
+        "--no-index",
+        "--find-links",
+        WHEELS,
+        "--require-hashes",
+        "--no-deps",
+        "--no-compile",
+        "--no-cache-dir",
+    ]
     quiet = ["--disable-pip-version-check", "--root-user-action=ignore", "--quiet"]
     command = [PREFIX / "bin/python", pip / "pip", "install", *options, *quiet, "-r", requirements]
     subprocess.run(command, check=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})

@@ -90,7 +90,16 @@ def _fetch(folder: Path, python: str, machine: str, epoch: int) -> None:
     abis = [f"--abi={abi}" for abi in (f"cp{python.replace('.', '')}", "abi3", "none")]
     platforms = [f"--platform={tag}" for tag in platform_tags(machine)]
     with _requirements(pin for pin in pins if pin.name not in SOURCE_ONLY) as file:
-        command = ["download", "--no-deps", "--require-hashes", "--dest", folder, *target, *abis, *platforms]
+        command: list[str | Path] = [
+            "download",
+            "--no-deps",
+            "--require-hashes",
+            "--dest",
+            folder,
+            *target,
+            *abis,
+            *platforms,
+        ]
         _pip([*command, "-r", file], epoch)
     with _requirements(pin for pin in pins if pin.name in SOURCE_ONLY) as file:
         _pip(["wheel", "--no-deps", "--require-hashes", "--wheel-dir", folder, "-r", file], epoch)

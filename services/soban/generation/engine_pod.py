@@ -14,6 +14,7 @@ from pathlib import Path
 
 from soban.generation.cgroup import memory_limit
 from soban.generation.engines.keys import FileKey
+from soban.generation.first_process import end_at_signal
 from soban.generation.identity import wanted_names
 from soban.generation.llama_server import ServerPlan
 from soban.generation.models import find_model
@@ -86,4 +87,5 @@ def _parsed(argv: list[str]) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
+    end_at_signal()
     sys.exit(run(main))

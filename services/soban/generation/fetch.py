@@ -7,12 +7,11 @@ For init containers. `hf://owner/repo/file.gguf` comes as DIR/file.gguf, with fu
 from __future__ import annotations
 
 import argparse
-import os
-import signal
 import sys
 from pathlib import Path
 
 from soban.generation.engines.keys import FileKey
+from soban.generation.first_process import end_at_signal
 from soban.generation.hub import HUB, Folder, download, download_repository, place_of
 from soban.runtime.config import ConfigError, load_config
 from soban.runtime.logs import configure_logging
@@ -50,13 +49,8 @@ def _parsed(argv: list[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _end(number: int, _: object) -> None:
-    """The first process of a container is not ended by a signal that it does not handle."""
-    os._exit(128 + number)
-
-
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _end)
+    end_at_signal()
     try:
         main(sys.argv[1:])
     except ConfigError as err:

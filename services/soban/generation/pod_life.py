@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import sys
 import time
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from soban.generation.engines.metrics import read_metrics
+from soban.generation.first_process import keep_reaping
 from soban.generation.llama_server import KEY_VARIABLE, ServerPlan, ready_address
 from soban.runtime.child import Child
 from soban.runtime.server import EXIT_FAILED, first_of
@@ -27,8 +27,6 @@ _ASK_SECONDS = 0.2
 _QUIET_SECONDS = 1.0
 _ANSWER_SECONDS = 10.0
 _STOP_SECONDS = 5.0
-_REAP_SECONDS = 5.0
-_INIT = 1
 
 
 class PodLife:
@@ -49,7 +47,7 @@ class PodLife:
             loop = asyncio.get_running_loop()
             child = Child(self._argv, self._environment, lambda line: self._pour(loop, line, child.pid))
             try:
-                await first_of(child.wait(), self._serve(signals), _reap_orphans(child.pid))
+                await first_of(child.wait(), self._serve(signals), keep_reaping(child.pid))
                 code = child.returncode
             finally:
                 await child.stop(_STOP_SECONDS)
@@ -104,18 +102,3 @@ async def _busy(session: ClientSession) -> bool:
 def _reachable(address: str) -> str:
     """A server that listens everywhere is asked on this machine itself."""
     return address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
-
-
-async def _reap_orphans(child: int) -> None:
-    """For ever. The first process of a container is given every orphan (of `kubectl exec`, say), and buries it."""
-    while True:
-        await asyncio.sleep(_REAP_SECONDS)
-        if os.getpid() == _INIT:
-            reap_orphans(child)
-
-
-def reap_orphans(child: int) -> None:
-    """Takes the exit codes of all ended children but `child`."""
-    with contextlib.suppress(ChildProcessError):
-        while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) and ended.si_pid != child:
-            os.waitpid(ended.si_pid, 0)

@@ -62,7 +62,7 @@ def test_memory_for_contexts_follows_the_container(limit: int | None, model: int
 # In a process of its own, since it takes every ended child. WNOWAIT waits for an end and leaves the exit code there.
 ORPHANS = """
 import os, subprocess
-from soban.generation.pod_life import reap_orphans
+from soban.generation.first_process import reap_orphans
 
 engine, orphan = subprocess.Popen(["sleep", "60"]), subprocess.Popen(["true"])
 os.waitid(os.P_PID, orphan.pid, os.WEXITED | os.WNOWAIT)
@@ -82,3 +82,11 @@ def test_orphans_are_reaped_and_the_engine_is_left_to_its_owner() -> None:
     """Who reads its exit code."""
     done = subprocess.run([sys.executable, "-c", ORPHANS], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "orphan reaped\nengine ended by 9\n"
+
+
+def test_before_anything_is_served_a_signal_ends_the_process() -> None:
+    """By an exit code: the default, which the kernel withholds from the first process, would be a signal."""
+    code = (
+        "import os; from soban.generation.first_process import end_at_signal; end_at_signal(); os.kill(os.getpid(), 15)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 128 + 15
