@@ -22,6 +22,8 @@ STREAMS = 100
 _ASK = Ask(MODEL, tokens=160, timeout=85.0)
 _UNDER_WAY_SECONDS = 4.0
 _AFTERWARDS_SECONDS = 3.0
+GONE_SECONDS = 120.0
+"""Longer than pods get to end their streams: 90 s, and preStop before."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A setting that clients can see, to tell one revision of a release from another."""
+"""A change of every pod that clients can see, to tell one revision of a release from another."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ import soban.v1 as pb
 from cluster.reach import Gateway
 
 NOTICE = "이 글은 인공지능이 썼습니다."
-WITH_NOTICE = {"services": {"gateway": {"settings": {"aiNotice": NOTICE}}}}
+WITH_NOTICE = {
+    "services": {"gateway": {"settings": {"aiNotice": NOTICE}}},
+    # Engines have no part in a notice, and the chart leaves them alone for it.
+    "engines": {"llamacpp": {"env": [{"name": "SOBAN_TESTS", "value": "with a notice"}]}},
+}
 
 
 async def notice_of(gateway: Gateway) -> str:

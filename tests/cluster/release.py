@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
 from dataclasses import dataclass, field
 
 from cluster.helm import Helm, Values, merged
@@ -57,6 +59,15 @@ class Release:
     async def all_pods(self) -> list[Object]:
         """Pods of all services and engines."""
         return await self.kubectl.items("pods", self.namespace, f"app.kubernetes.io/instance={self.name}")
+
+    async def gone(self, names: set[str], timeout: float) -> set[str]:
+        """Waits until these pods are gone; returns those that are still there after `timeout` seconds."""
+        end = time.monotonic() + timeout
+        while True:
+            left = names & {pod["metadata"]["name"] for pod in await self.all_pods()}
+            if not left or time.monotonic() > end:
+                return left
+            await asyncio.sleep(1)
 
     def value(self, *path: str) -> object:
         """A value of the installation, such as `value("models", "ko", "parallel")`; None where there is none."""
