@@ -21,9 +21,11 @@ from soban.runtime.route_settings import (
     VoteConfig,
 )
 from soban.safety.policy import Policies
+from soban.scaler.settings import ScalerSettings
 from unit.cli.fakes import ServerThread
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
+EVERY_SERVICE = {**SETTINGS, "scaler": ScalerSettings}
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.name)
@@ -37,14 +39,14 @@ def test_the_documented_configuration_holds_the_defaults() -> None:
     documented, default = load_config(EXAMPLES / "soban.yaml"), load_config(None)
     assert documented.models == default.models
     assert documented.telemetry == default.telemetry
-    for service, kind in SETTINGS.items():
+    for service, kind in EVERY_SERVICE.items():
         assert documented.section(service, kind) == kind()
 
 
 def test_every_key_is_documented() -> None:
     """Those of models and of each service; what all servers have stands once."""
     text = (EXAMPLES / "soban.yaml").read_text(encoding="utf-8")
-    kinds = (ModelConfig, AddressConfig, PriceConfig, *SETTINGS.values())
+    kinds = (ModelConfig, AddressConfig, PriceConfig, *EVERY_SERVICE.values())
     keys = {str(field.alias) for kind in kinds for field in kind.model_fields.values()}
     later = {"resourceProfile", "maxReplicas"}  # of clusters, and without effect on one machine
     assert keys - later - set(re.findall(r"(\w+):", text)) == set()

@@ -37,11 +37,13 @@ class Discovery:
 
 
 class Telling:
-    """Pods by address: each connection is remembered, and tells what is put in; None breaks it."""
+    """Pods by address: each connection is remembered, and tells what is put in; None breaks it, or ends it where
+    that `is_well`."""
 
     def __init__(self) -> None:
         self.open: dict[str, asyncio.Queue[pb.ModelLoad | None]] = {}
         self.connections: list[str] = []
+        self.is_well = False
 
     async def listen(self, address: str) -> AsyncGenerator[Iterable[pb.ModelLoad], None]:
         self.connections.append(address)
@@ -49,7 +51,8 @@ class Telling:
         try:
             while (told := await queue.get()) is not None:
                 yield [told]
-            raise PodLost("UNAVAILABLE")
+            if not self.is_well:
+                raise PodLost("UNAVAILABLE")
         finally:
             if self.open.get(address) is queue:
                 del self.open[address]
@@ -106,6 +109,21 @@ async def test_a_pod_that_is_lost_is_asked_again(world: World, caplog: pytest.Lo
     await world.tell("a", load(running=5))
     await until(lambda: world.pods.total("ko", Metric.SEQUENCES) == 5)
     assert len([record for record in caplog.records if record.levelno == logging.WARNING]) == 1
+
+
+async def test_an_end_that_is_no_loss_is_not_told(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """The pod is asked again; a loss right after it is told."""
+    world.is_well = True
+    world.discovery.finds("a")
+    for running in (1, 2):
+        await world.tell("a", load(running=running))
+        await world.tell("a", None)
+        await until(lambda so_far=running: len(world.connections) > so_far)  # type: ignore[misc]
+        assert world.pods.total("ko", Metric.SEQUENCES) == running
+    assert "lost" not in caplog.text
+    world.is_well = False
+    await world.tell("a", None)
+    await until(lambda: "generation pod lost" in caplog.text)
 
 
 async def test_a_pod_that_is_gone_is_left_alone(world: World) -> None:
