@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Iterable
 
 import grpc
@@ -14,6 +15,10 @@ from soban.runtime.telemetry import Telemetry
 from soban.scaler.watching import PodLost
 
 _SHORTEST = Duration(nanos=100_000_000)  # the least that WatchLoad takes as `min_interval`
+
+
+class _LongestReached(PodLost):
+    """The call took as long as the pod lets any: a pod that has told by then is well. No deadline is set here."""
 
 
 class LoadStream:
@@ -28,8 +33,10 @@ class LoadStream:
         async with open_channel(address, telemetry=self._telemetry) as channel:
             call = pb.GenerationServiceStub(channel).WatchLoad(pb.WatchLoadRequest(min_interval=_SHORTEST))
             try:
-                while True:
-                    yield await self._read(call)
+                yield await self._read(call)
+                with contextlib.suppress(_LongestReached):
+                    while True:
+                        yield await self._read(call)
             finally:
                 call.cancel()
 
@@ -42,7 +49,8 @@ class LoadStream:
         except TimeoutError as err:
             raise PodLost("silent") from err
         except grpc.aio.AioRpcError as err:
-            raise PodLost(err.code().name) from err
+            kind = _LongestReached if err.code() is grpc.StatusCode.DEADLINE_EXCEEDED else PodLost
+            raise kind(err.code().name) from err
         if not isinstance(response, pb.WatchLoadResponse):
             raise PodLost("ended")
         return response.loads

@@ -30,7 +30,8 @@ class Addresses(Protocol):
 
 
 Listen = Callable[[str], AsyncGenerator[Iterable[pb.ModelLoad], None]]
-"""The loads of all models of the pod at an address, each time it tells them. Raises PodLost."""
+"""The loads of all models of the pod at an address, each time it tells them. Raises PodLost; an end without is one of
+which the pod is no worse, so that it is asked again."""
 
 
 class Watching:
@@ -67,16 +68,17 @@ class Watching:
                     _logger.info("generation pod found", extra={"address": address})
 
     async def _keep_listening(self, address: str) -> None:
-        failures = 0
+        failures, lost = 0, False
         while True:
             try:
                 async with aclosing(self._listen(address)) as told:
                     async for loads in told:
                         self._pods.heard(address, loads)
-                        failures = 0
+                        failures, lost = 0, False
             except PodLost as err:
-                if not failures:
+                if not lost:
                     _logger.warning("generation pod lost", extra={"address": address, "why": str(err)})
+                lost = True
             failures += 1
             await asyncio.sleep(self._backoff.pause(failures))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
@@ -49,3 +50,23 @@ async def test_a_request_that_is_held_wakes_the_pool(generation: RunningServer) 
         call.cancel()
         assert await operator.until_pushed(3) == [False, True, False]
         assert await operator.metric_and_activity("sequences") == (0, False)
+
+
+async def test_the_longest_stream_of_generation_ends_unnoticed(caplog: pytest.LogCaptureFixture) -> None:
+    """Generation ends every call at its limit; the numbers go on over the next one, and no log has a loss."""
+    limited = GenerationSettings(port=0, metrics_port=0, longest_stream_seconds=0.5)
+    async with contextlib.AsyncExitStack() as stack:
+        component = Generation(make_config(NOWHERE), limited, Telemetry.noop())
+        generation = await stack.enter_async_context(running(component, limited))
+        settings = ScalerSettings(port=0, metrics_port=0, generation=generation.target)
+        scaler = Scaler(settings, Telemetry.noop())
+        operator = await stack.enter_async_context(
+            Operator((await stack.enter_async_context(running(scaler, settings))).target, METADATA)
+        )
+        for _ in range(20):
+            assert await operator.metric_and_activity("sequences") == (0, False)
+            assert scaler.pods.complete
+            await asyncio.sleep(0.1)
+        assert scaler.pods.staleness is not None
+        assert scaler.pods.staleness < 1.5
+    assert "generation pod lost" not in caplog.text
