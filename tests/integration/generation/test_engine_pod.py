@@ -15,6 +15,10 @@ from typing import Any
 import aiohttp
 import psutil
 
+import soban.v1 as pb
+from integration.generation.conftest import BUNDLED
+from integration.generation.engines import Service, ask, serving
+from soban.generation import models
 from soban.runtime.model_settings import DEMO_MODEL
 
 SECONDS = 60
@@ -29,6 +33,7 @@ class Pod:
 
     process: asyncio.subprocess.Process
     http: aiohttp.ClientSession
+    address: str
 
     def signal(self) -> None:
         self.process.send_signal(signal.SIGTERM)
@@ -60,10 +65,10 @@ class Pod:
 
 
 @contextlib.asynccontextmanager
-async def pod(folder: Path, *arguments: str, key: str = "") -> AsyncIterator[Pod]:
+async def pod(folder: Path, *arguments: str, key: str = "", url: str = BUNDLED) -> AsyncIterator[Pod]:
     """As the chart starts it, on a free port of this machine."""
     (folder / "soban.yaml").write_text(
-        f"models: {{ko: {{url: 'bundled:{DEMO_MODEL}', parallel: 4, contextLength: 32768}}}}", encoding="utf-8"
+        f"models: {{ko: {{url: '{url}', parallel: 4, contextLength: 32768}}}}", encoding="utf-8"
     )
     command = ["-m", "soban.generation.engine_pod", f"--config={folder / 'soban.yaml'}", "--model", "ko"]
     process = await asyncio.create_subprocess_exec(
@@ -71,8 +76,9 @@ async def pod(folder: Path, *arguments: str, key: str = "") -> AsyncIterator[Pod
     )
     try:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        async with aiohttp.ClientSession(await _address(process), headers=headers) as http:
-            yield Pod(process, http)
+        address = await _address(process)
+        async with aiohttp.ClientSession(address, headers=headers) as http:
+            yield Pod(process, http, address)
     finally:
         if process.returncode is None:
             process.kill()
@@ -163,3 +169,33 @@ async def test_with_a_key_only_its_owner_is_served(tmp_path: Path) -> None:
             assert response.status == 401
         engine.signal()
         assert await engine.exit_code() == 0
+
+
+async def test_generation_knows_a_pod_and_loses_no_stream_with_it(tmp_path: Path) -> None:
+    """By the name of the repository, with a key, and with more streams than it has sequences when SIGTERM comes."""
+    url, key_file = "hf://owner/repo/ko-Q4_K_M.gguf", tmp_path / "key"
+    key_file.write_text("비밀이-아닌-열쇠".encode().hex())
+    path = Path(models.__file__).parent / f"bundled/{DEMO_MODEL}.gguf"
+    begun = asyncio.Event()
+    async with (
+        pod(tmp_path, f"--path={path}", f"--key-file={key_file}", key=key_file.read_text(), url=url) as engine,
+        serving(url, address=engine.address, key_file=str(key_file), parallel=8) as service,
+    ):
+        streams = [asyncio.create_task(_stream(service, begun)) for _ in range(6)]
+        await begun.wait()
+        async with asyncio.timeout(SECONDS):
+            load = (await service.stub.GetLoad(pb.GetLoadRequest())).loads[0]
+            assert (load.ready_replicas, load.slots) == (1, 4)
+            assert 1 <= load.running <= 4
+            engine.signal()
+            assert [usage.output_tokens for usage in await asyncio.gather(*streams)] == [TOKENS] * 6
+        assert await engine.exit_code() == 0
+
+
+async def _stream(service: Service, begun: asyncio.Event) -> pb.Usage:
+    request = pb.StreamGenerateRequest(generate=ask("오늘 저녁은 뭐 먹을까요?", max_tokens=TOKENS, ignore_eos=True))
+    usage = pb.Usage()
+    async for event in service.stub.StreamGenerate(request, timeout=SECONDS):
+        begun.set()
+        usage = event.summary.usage if event.HasField("summary") else usage
+    return usage
