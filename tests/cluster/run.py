@@ -110,7 +110,11 @@ def _foreign(kubeconfig: Path, folder: Path) -> Cluster:
         (folder / program).symlink_to(found)
     cluster = Cluster(kubeconfig, folder, ())
     nodes = json.loads(cluster.kubectl("get", "nodes", "-o", "json"))["items"]
-    real = [node["metadata"]["name"] for node in nodes if "kwok.x-k8s.io/node" not in node["metadata"]["annotations"]]
+    real = [
+        node["metadata"]["name"]
+        for node in nodes
+        if "kwok.x-k8s.io/node" not in node["metadata"].get("annotations", {})
+    ]
     return Cluster(kubeconfig, folder, tuple(real))
 
 
