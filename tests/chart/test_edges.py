@@ -124,3 +124,10 @@ def test_notes_of_a_pool_without_a_scaler_name_none(chart: Chart) -> None:
     notes = chart.notes()
     assert "soban-demo: 1 of llamacpp" in notes
     assert "scaledobjects" not in notes
+
+
+def test_without_a_gateway_there_is_nothing_to_check(chart: Chart) -> None:
+    """`helm test` asks the gateway."""
+    objects = chart.render({"services": {"gateway": {"enabled": False}}})
+    assert not objects.of("Pod")
+    assert "soban-checks" not in objects.of("ConfigMap")

@@ -11,7 +11,6 @@ from chart.objects import Object, Objects
 EDGES = {
     ("gateway", "safety"),
     ("gateway", "generation"),
-    ("gateway", "tokenization"),
     ("generation", "engine"),
     ("scaler", "generation"),
     ("test", "gateway"),
@@ -95,6 +94,12 @@ def test_a_download_opens_the_net_for_its_pool_alone(chart: Chart) -> None:
     far, near = (objects.pod(f"soban-engine-{name}").metadata["labels"] for name in ("far", "near"))
     assert any(selector.items() <= far.items() for selector in opened)
     assert not any(selector.items() <= near.items() for selector in opened)
+
+
+def test_a_collector_may_have_an_address_of_ipv6(chart: Chart) -> None:
+    """The port is what follows the brackets."""
+    objects = chart.render({"telemetry": {"otlpEndpoint": "http://[fd00::1]:4318"}})
+    assert {"ports": [{"port": 4318}]} in _rules(objects, "gateway", "egress")
 
 
 def _rules(objects: Objects, component: str, way: str) -> list[Object]:

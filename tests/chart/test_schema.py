@@ -65,6 +65,7 @@ BY_SCHEMA: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"prometheusRule": {"limits": {"errorRatio": "1%"}}},
         ("/prometheusRule/limits/errorRatio",),
     ),
+    "label by which pods are found": ({"commonLabels": {"app.kubernetes.io/name": "a"}}, ("app.kubernetes.io/name",)),
     "token in plain text": ({"download": {"tokenSecret": "hf_abc"}}, ("/download/tokenSecret",)),
 }
 
@@ -87,6 +88,18 @@ BY_TEMPLATE: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "engine of others without an address": (
         {"models": {"ko": {**KO, "engine": "external", "dataLeaves": True}}},
         ("models.ko", "external", "address"),
+    ),
+    "fewer at most than at least": (
+        {"models": {"ko": {**KO, "minReplicas": 4, "maxReplicas": 2}}},
+        ("models.ko.maxReplicas", "models.ko.minReplicas"),
+    ),
+    "fewer pods at most than at least": (
+        {"services": {"gateway": {"autoscaling": {"mode": "hpa", "minReplicas": 9}}}},
+        ("services.gateway.autoscaling.maxReplicas",),
+    ),
+    "adapters of an engine that has none": (
+        {"models": {"ko": {**VLLM, "engine": "openvino", "adapters": {"polite": "/models/polite"}}}},
+        ("models.ko.adapters", "openvino"),
     ),
     "HPA to zero": (
         {"models": {"ko": {**KO, "minReplicas": 0, "maxReplicas": 2, "autoscaling": {"mode": "hpa"}}}},
@@ -113,6 +126,14 @@ BY_TEMPLATE: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "route without a Gateway": ({"grpcRoute": {"enabled": True}}, ("grpcRoute.parentRefs",)),
     "HTTP route without a Gateway": ({"httpRoute": {"enabled": True}}, ("httpRoute.parentRefs",)),
+    "route to no gateway": (
+        {"services": {"gateway": {"enabled": False}}, "grpcRoute": {"enabled": True, "parentRefs": [{"name": "edge"}]}},
+        ("grpcRoute.enabled", "services.gateway.enabled"),
+    ),
+    "HTTP route to no gateway": (
+        {"services": {"gateway": {"enabled": False}}, "httpRoute": {"enabled": True, "parentRefs": [{"name": "edge"}]}},
+        ("httpRoute.enabled", "services.gateway.enabled"),
+    ),
     "air-gapped download": (
         {"global": {"airGapped": True}, "models": {"ko": VLLM}},
         ("global.airGapped", "models.ko.url"),

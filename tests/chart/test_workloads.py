@@ -204,3 +204,22 @@ def test_nothing_in_a_pod_changes_with_the_charts_version_alone(chart: Chart) ->
     for pod in chart.render().pods():
         if pod.component != "test":
             assert "helm.sh/chart" not in pod.metadata["labels"], pod.owner
+
+
+def test_a_profile_may_ask_for_nothing(chart: Chart) -> None:
+    """Then the limits of the namespace hold."""
+    model = {"url": "bundled:soban-demo", "resourceProfile": "any"}
+    objects = chart.render({"resourceProfiles": {"any": {}}, "models": {"ko": model}})
+    assert not any(objects.container("soban-engine-ko")["resources"].values())
+
+
+def test_llama_cpps_own_server_has_only_adapters_with_a_file(chart: Chart) -> None:
+    """One that it is given by engineArgs has none here."""
+    model = {
+        "url": "file:/models/a.gguf",
+        "source": {"pvc": {"claimName": "weights"}},
+        "adapters": {"polite": "/models/polite.gguf", "terse": ""},
+    }
+    values = {"engines": {"llamacpp": {"ownServer": True}}, "models": {"ko": model}}
+    arguments = chart.render(values).container("soban-engine-ko")["args"]
+    assert [one for one in arguments if "lora" in one] == ["--lora-scaled=/models/polite.gguf:0"]

@@ -43,7 +43,9 @@ Soban's queue, where they have priorities and deadlines.
 - --metrics
 - --no-prefill-assistant
 {{- range $adapter, $file := .model.adapters }}
-- --lora-scaled={{ $file }}:0
+{{- with $file }}
+- --lora-scaled={{ . }}:0
+{{- end }}
 {{- end }}
 {{- end }}
 

@@ -13,7 +13,7 @@ unless its profile says so: it would load its weights anew.
 {{- fail (printf "\n\nmodels.%s.resourceProfile is missing: engine %s may run on one of %s" .name .model.engine (keys .root.Values.resourceProfiles | sortAlpha | join ", ")) }}
 {{- end }}
 {{- $profile := index .root.Values.resourceProfiles $name }}
-{{- if not $profile }}
+{{- if kindIs "invalid" $profile }}
 {{- fail (printf "\n\nmodels.%s.resourceProfile: there is no %s in resourceProfiles, only %s" .name $name (keys .root.Values.resourceProfiles | sortAlpha | join ", ")) }}
 {{- end }}
 {{- mergeOverwrite (dict "maxSurge" 1 "evictable" (not $profile.gpu)) (deepCopy $profile) | toYaml }}

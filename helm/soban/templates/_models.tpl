@@ -61,6 +61,12 @@ quarters of the sequences that it can run at once: more would wait, fewer leave 
 {{- if and $pool (not (hasKey .root.Values.engines .model.engine)) }}
 {{- fail (printf "\n\nmodels.%s: this chart starts no engine %s: give the address of a running one, or choose one of %s" .name .model.engine (keys .root.Values.engines | sortAlpha | join ", ")) }}
 {{- end }}
+{{- if and (hasKey .model "maxReplicas") (lt (int .model.maxReplicas) (include "soban.minReplicas" .model | int)) }}
+{{- fail (printf "\n\nmodels.%s.maxReplicas is less than models.%s.minReplicas" .name .name) }}
+{{- end }}
+{{- if and (eq .model.engine "openvino") .model.adapters }}
+{{- fail (printf "\n\nmodels.%s.adapters: engine openvino has none; choose vllm, sglang, tgi or llamacpp" .name) }}
+{{- end }}
 {{- if and $pool .model.keySecret }}
 {{- fail (printf "\n\nmodels.%s.keySecret is for engines that run already: those of this chart ask for no key, and nobody but generation reaches them" .name) }}
 {{- end }}

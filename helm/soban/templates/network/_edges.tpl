@@ -1,7 +1,7 @@
 {{/* Who of this release calls whom, by callee. Everybody else is refused. */}}
 {{- define "soban.network.callers" -}}
 gateway: [test]
-tokenization: [gateway]
+tokenization: []
 safety: [gateway]
 generation: [gateway, scaler]
 scaler: []
@@ -70,7 +70,7 @@ scaler: []
 {{- include "soban.network.elsewhere" .root }}
 {{- end }}
 {{- if and .root.Values.telemetry.otlpEndpoint (ne .name "test") }}
-{{- $port := (urlParse .root.Values.telemetry.otlpEndpoint).host | splitList ":" | rest | first | default "4317" }}
+{{- $port := regexFind "[0-9]+$" (regexFind ":[0-9]+$" (urlParse .root.Values.telemetry.otlpEndpoint).host) | default "4317" }}
 {{- include "soban.network.outside" (dict "ports" (list $port) "peers" .root.Values.networkPolicy.otlp.peers) }}
 {{- end }}
 {{- end }}
