@@ -42,7 +42,7 @@ bench: .venv/dev ## Measure: whole stack against the engine alone, tokenization,
 bench-generation: .venv/dev ## Measure beside LiteLLM and vllm-router (ARGS=--quick: three minutes; ARGS=--help)
 	PYTHONPATH=tests/bench $(BIN)/python -m peers $(ARGS)
 
-proto: .venv/dev ## Generate services/soban/v1 from protos/
+proto: .venv/dev ## Generate the code of protos/ (services/soban/v1, scaler/keda)
 	$(BIN)/python tools/generate_protos.py
 
 lock: .venv/dev ## Resolve the dependencies of pyproject.toml anew
