@@ -101,6 +101,10 @@ BY_TEMPLATE: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"models": {"ko": {**VLLM, "engine": "openvino", "adapters": {"polite": "/models/polite"}}}},
         ("models.ko.adapters", "openvino"),
     ),
+    "two keys of an engine": (
+        {"models": {"ko": {**VLLM, "address": "http://a/v1", "keyEnv": "K", "keySecret": {"name": "a", "key": "k"}}}},
+        ("models.ko.keySecret", "keyEnv"),
+    ),
     "HPA to zero": (
         {"models": {"ko": {**KO, "minReplicas": 0, "maxReplicas": 2, "autoscaling": {"mode": "hpa"}}}},
         ("models.ko.minReplicas", "keda"),

@@ -67,6 +67,9 @@ quarters of the sequences that it can run at once: more would wait, fewer leave 
 {{- if and (eq .model.engine "openvino") .model.adapters }}
 {{- fail (printf "\n\nmodels.%s.adapters: engine openvino has none; choose vllm, sglang, tgi or llamacpp" .name) }}
 {{- end }}
+{{- if and .model.keySecret (or .model.keyEnv .model.keyFile) }}
+{{- fail (printf "\n\nmodels.%s.keySecret is a key already: leave keyEnv and keyFile out" .name) }}
+{{- end }}
 {{- if and $pool .model.keySecret }}
 {{- fail (printf "\n\nmodels.%s.keySecret is for engines that run already: those of this chart ask for no key, and nobody but generation reaches them" .name) }}
 {{- end }}
