@@ -17,7 +17,7 @@ from soban.gateway.metering import Meter
 from soban.gateway.openai.app import OpenAIApi
 from soban.gateway.openai.http_side import HttpSide
 from soban.gateway.policies import Policies
-from soban.gateway.pseudonyms import Pseudonyms
+from soban.gateway.pseudonyms import Pseudonyms, salt_in
 from soban.gateway.served_models import ServedModels
 from soban.gateway.servicer import ChatServicer
 from soban.gateway.settings import GatewaySettings, Upstreams
@@ -54,7 +54,8 @@ class Gateway:
         safety = SafetyClient(self._channels[SAFETY_SERVICE], settings.check_seconds)
         generation = GenerationClient(self._channels[GENERATION_SERVICE])
         chosen = Policies(settings.default_policy, policies, settings.client_policies)
-        pseudonyms = Pseudonyms(settings.log_user_salt)
+        file = settings.log_user_salt_file
+        pseudonyms = Pseudonyms(settings.log_user_salt if file is None else salt_in(file))
         callers = Callers(settings.tenant_label, pseudonyms)
         self._flow = ChatFlow(
             safety=safety,

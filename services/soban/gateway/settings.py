@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from soban.runtime.section import Seconds, Section
 from soban.runtime.settings import MIB, Port, ServerSettings
@@ -58,3 +58,11 @@ class GatewaySettings(ServerSettings):
     """Key under which that line hashes `user` and a tenant that does not look like a name, and a request without a
     session finds its user's caches; empty means a random one, new with each start of a process. Several gateways need
     the same."""
+    log_user_salt_file: str | None = None
+    """File that holds that key, in place of it, such as a Secret that is mounted."""
+
+    @model_validator(mode="after")
+    def _one_salt(self) -> GatewaySettings:
+        if self.log_user_salt and self.log_user_salt_file is not None:
+            raise ValueError("logUserSalt and logUserSaltFile exclude each other")
+        return self
