@@ -118,7 +118,9 @@ async def test_a_child_does_not_get_what_is_hidden(monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv(name, "비밀")
     child = Child(SLEEPER, {"OTHER_KEY": "제 것"}, hidden={"API_KEY", "OTHER_KEY"})
     try:
-        environment = psutil.Process(child.pid).environ()
+        # Empty for a moment, until the kernel has put the program in place.
+        while not (environment := psutil.Process(child.pid).environ()):
+            await asyncio.sleep(0.01)
     finally:
         await child.stop(0.0)
     assert environment.keys() & {"API_KEY", "OTHER_KEY", "SHOWN"} == {"OTHER_KEY", "SHOWN"}
