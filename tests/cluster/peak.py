@@ -12,12 +12,12 @@ from cluster.load import Phase, capacity, closed, opened, quantile
 from cluster.reach import Gateway
 
 MODEL = "busy"
-ASK = Ask(MODEL, tokens=128, timeout=150.0)
+ASK = Ask(MODEL, tokens=128, timeout=70.0)
 PARALLEL = 2
 """Sequences that one replica runs at once, as the values say; so many callers in a closed loop use it fully."""
 
 _SEED = 5
-_SHARES = ((0.5, 30.0), (3.0, 75.0), (0.2, 45.0))
+_SHARES = ((0.5, 20.0), (3.0, 60.0), (0.2, 40.0))
 _CAPACITY_SECONDS, _SKIP_SECONDS = 18.0, 3.0
 _GOAL_SECONDS = 20.0
 
