@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from soban.runtime.config_error import ConfigError
 from soban.runtime.model_settings import ModelConfig, ProfileConfig
+from soban.runtime.nearest import hint
 from soban.runtime.route_settings import RouteConfig
 
 MOST_DEPTH = 4
@@ -121,8 +121,4 @@ class Names:
 
 def _unknown(name: str, what: str, known: Iterable[str]) -> str:
     """`what` says what there is none of."""
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    if near:
-        return f"{what} is named {name!r}; the nearest known one is {near[0]!r}"
-    return f"{what} is named {name!r}; known are {', '.join(names)}" if names else f"{what} is named {name!r}"
+    return f"{what} is named {name!r}{hint(name, known)}"

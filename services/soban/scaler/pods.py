@@ -9,7 +9,7 @@ from typing import Protocol
 
 import soban.v1 as pb
 from soban.runtime.errors import LoadUnknown, ModelNotFound
-from soban.scaler.nearest import hint
+from soban.runtime.nearest import hint
 from soban.scaler.totals import Metric, activity_of, total_of
 
 

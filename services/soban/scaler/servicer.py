@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 import grpc
 
 from soban.runtime.errors import InvalidField
+from soban.runtime.nearest import hint
 from soban.scaler import keda
 from soban.scaler.activity import Activity
-from soban.scaler.nearest import hint
 from soban.scaler.pods import Pods
 from soban.scaler.totals import Metric
 from soban.scaler.trigger import Trigger, read_trigger

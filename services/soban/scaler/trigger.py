@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from soban.runtime.errors import InvalidField
-from soban.scaler.nearest import hint
+from soban.runtime.nearest import hint
 from soban.scaler.totals import Metric
 
 _MODEL = "model"
