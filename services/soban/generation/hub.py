@@ -37,20 +37,25 @@ class Folder(NamedTuple):
 
 
 def place_of(key: str, url: str) -> Place:
-    """What `url`, with or without its scheme, names. Raises ConfigError, which names `key`."""
-    owner, _, rest = url.removeprefix(HUB).partition("/")
-    repository, _, file = rest.partition("/")
-    if not (owner and repository):
+    """What `url` names. Raises ConfigError, which names `key`."""
+    place = _place(url)
+    if place is None:
         raise ConfigError(key, "must name a repository or a file of one: hf://owner/repo[/file.gguf]")
-    return Place(f"{owner}/{repository}", file)
+    return place
 
 
 def gguf_of(key: str, url: str) -> Place:
     """The same for what must be a GGUF file. Raises ConfigError."""
-    owner, _, rest = url.removeprefix(HUB).partition("/")
-    if not (owner and rest.partition("/")[0] and url.endswith(_GGUF)):
+    place = _place(url)
+    if place is None or not place.file.endswith(_GGUF):
         raise ConfigError(key, "must name a GGUF file of the repository: hf://owner/repo/file.gguf")
-    return place_of(key, url)
+    return place
+
+
+def _place(url: str) -> Place | None:
+    owner, _, rest = url.removeprefix(HUB).partition("/")
+    repository, _, file = rest.partition("/")
+    return Place(f"{owner}/{repository}", file) if owner and repository else None
 
 
 def download(key: str, place: Place, folder: Folder | None = None) -> Path:

@@ -39,7 +39,7 @@ async def find_model(name: str, url: str) -> ModelFile:
 
 async def _locate(key: str, url: str) -> Path:
     if url.startswith(HUB):
-        return await _in_thread_of_its_own(_download, key, url.removeprefix(HUB))
+        return await _in_thread_of_its_own(lambda: download(key, gguf_of(key, url)))
     if "://" in url:
         raise ConfigError(key, f"must be bundled:NAME, a path, or hf://owner/repo/file.gguf, not {url}")
     return _local(url)
@@ -51,11 +51,7 @@ def _local(url: str) -> Path:
     return Path(url.removeprefix(_FILE)).expanduser()
 
 
-def _download(key: str, place: str) -> Path:
-    return download(key, gguf_of(key, place))
-
-
-async def _in_thread_of_its_own(call: Callable[[str, str], Path], key: str, place: str) -> Path:
+async def _in_thread_of_its_own(call: Callable[[], Path]) -> Path:
     """A download takes minutes: unlike one of the default executor, a daemon thread does not hold up an early exit."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Path] = loop.create_future()
@@ -63,7 +59,7 @@ async def _in_thread_of_its_own(call: Callable[[str, str], Path], key: str, plac
     def run() -> None:
         outcome: Path | Exception
         try:
-            outcome = call(key, place)
+            outcome = call()
         except Exception as err:  # noqa: BLE001 - raised again where it is awaited
             outcome = err
         with contextlib.suppress(RuntimeError):

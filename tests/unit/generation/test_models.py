@@ -43,7 +43,9 @@ async def test_what_is_no_model_names_the_key(tmp_path: Path) -> None:
     assert "s3://bucket/m.gguf" in await refusal("s3://bucket/m.gguf")
 
 
-@pytest.mark.parametrize("url", ["hf://", "hf://owner", "hf://owner/repo", "hf://owner/repo/model.safetensors"])
+@pytest.mark.parametrize(
+    "url", ["hf://", "hf://owner", "hf://owner/repo", "hf://owner/repo.gguf", "hf://owner/repo/model.safetensors"]
+)
 async def test_a_hub_url_names_a_gguf_file(url: str) -> None:
     """Before anything is downloaded."""
     assert "hf://owner/repo/file.gguf" in await refusal(url)
