@@ -43,9 +43,7 @@ async def main() -> int:
 async def _plan(arguments: argparse.Namespace, config: Config, settings: GenerationSettings) -> ServerPlan:
     """The server calls its model as generation asks for it: by `engineModel`, else its repository, else NAME."""
     name: str = arguments.model
-    model = config.models.get(name)
-    if model is None:
-        raise ConfigError(f"models.{name}", f"no such model; there are {', '.join(config.models)}")
+    model = config.model(name)
     _check_files(arguments.path, name, model)
     file = await find_model(name, model.url if arguments.path is None else str(arguments.path))
     kv_cache_mib = arguments.kv_cache_mib or _kv_cache_mib(config, settings, file.path)

@@ -22,9 +22,7 @@ def main(argv: list[str]) -> None:
     arguments = _parsed(argv)
     config = load_config(arguments.config)
     configure_logging("fetch")
-    model = config.models.get(arguments.model)
-    if model is None:
-        raise ConfigError(f"models.{arguments.model}", f"no such model; there are {', '.join(config.models)}")
+    model = config.model(arguments.model)
     token = FileKey(arguments.model, arguments.token_file)() if arguments.token_file else None
     key = f"models.{arguments.model}.url"
     if not model.url.startswith(HUB):

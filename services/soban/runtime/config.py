@@ -69,6 +69,12 @@ class Config:
         """For all services; a service's own section goes first."""
         return self._file.telemetry
 
+    def model(self, name: str) -> ModelConfig:
+        """The model of that name. Raises ConfigError, which names all that there are."""
+        if name not in self.models:
+            raise ConfigError(f"models.{name}", f"no such model; there are {', '.join(self.models)}")
+        return self.models[name]
+
     def section(self, name: str, cls: type[S]) -> S:
         """`services.<name>` as the service's own settings class. Raises ConfigError."""
         raw = dict(self.services.get(name, {}))
