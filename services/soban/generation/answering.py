@@ -71,8 +71,6 @@ class Answering:
     _started: bool = False
     _goes_on: bool = False
     """The next piece is the first that another replica adds to what has been shown."""
-    _continuation: bool = False
-    """What is asked for is the rest of an answer, in words of ours."""
 
     @property
     def usage(self) -> Usage:
@@ -81,8 +79,8 @@ class Answering:
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """Started once, pieces, Finished. Raises SobanError where no replica could end it."""
-        demand = self.task.demand
-        request: pb.GenerateRequest | None = self.task.asked.request
+        demand, own = self.task.demand, self.task.asked.request
+        request: pb.GenerateRequest | None = own
         while request is not None:
             lease = await self.fleet.lease(demand, self.task.deadline, self._stuck_since)
             try:
@@ -92,11 +90,11 @@ class Answering:
             except (EngineLost, EngineFailed, NoReplica, EngineOverloaded) as err:
                 await self._recover(lease, err)
             except ContextOverflow:
-                if not self._continuation:
+                if request is own:
                     raise
                 break
             except (InvalidArgument, NotBuilt):
-                if not self._continuation or self._last_loss is None:
+                if request is own or self._last_loss is None:
                     raise
                 # The caller's own request was right: what is refused is our continuation of it.
                 raise self._last_loss from None
@@ -188,7 +186,6 @@ class Answering:
         request, tokens, text = self.task.asked.request, self._journal.tokens, self._journal.text
         if request.options.HasField("max_tokens") and tokens >= request.options.max_tokens:
             return None
-        self._continuation = True
         return continued(request, self.task.harmless(text) if request.messages else text, tokens)
 
 
