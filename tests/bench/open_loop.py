@@ -10,17 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import grpc
+from questions import question
 
 import soban.v1 as pb
 from soban.runtime.details import unpack
-
-_QUESTIONS = (
-    "안녕하세요, 오늘 기분이 어떠세요?",
-    "점심에 뭘 먹으면 좋을까요?",
-    "주말에 비가 온다는데 어디로 가면 좋을까?",
-    "새로 산 노트북이 너무 느린 것 같아요.",
-    "내일 면접인데 너무 떨려요.",
-)
 
 
 @dataclass(frozen=True)
@@ -79,10 +72,10 @@ class Asker:
         return Outcome(kind, seconds, summary.usage.output_tokens, summary.timings.queue_ms / 1000)
 
     def _request(self, kind: Kind, number: int) -> pb.GenerateRequest:
-        question = pb.ContentPart(text=f"{_QUESTIONS[number % len(_QUESTIONS)]} ({number})")
+        part = pb.ContentPart(text=question(number))
         return pb.GenerateRequest(
             model=self.model,
-            messages=[pb.Message(role=pb.ROLE_USER, parts=[question])],
+            messages=[pb.Message(role=pb.ROLE_USER, parts=[part])],
             options=pb.GenerationOptions(max_tokens=kind.tokens, ignore_eos=True, temperature=0.7, seed=number),
             tenant=kind.tenant,
             priority=kind.priority,

@@ -12,6 +12,7 @@ import aiohttp
 import grpc
 
 import soban.v1 as pb
+from bench.questions import question
 from cluster.answer import Answer, Ask, Heard
 from cluster.reach import Gateway
 from soban.runtime.details import unpack
@@ -26,13 +27,6 @@ _OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),
 ]
-_QUESTIONS = (
-    "안녕하세요, 오늘 기분이 어떠세요?",
-    "점심에 뭘 먹으면 좋을까요?",
-    "주말에 비가 온다는데 어디로 가면 좋을까?",
-    "새로 산 노트북이 너무 느린 것 같아요.",
-    "내일 면접인데 너무 떨려요.",
-)
 
 
 class Client:
@@ -142,7 +136,7 @@ def _hear_line(heard: Heard, line: bytes) -> str:
 
 
 def _grpc_request(ask: Ask, number: int) -> pb.StreamChatRequest:
-    message = pb.Message(role=pb.ROLE_USER, parts=[pb.ContentPart(text=_question(number))])
+    message = pb.Message(role=pb.ROLE_USER, parts=[pb.ContentPart(text=question(number))])
     options = pb.GenerationOptions(max_tokens=ask.tokens, ignore_eos=True, temperature=0.7, seed=number)
     return pb.StreamChatRequest(chat=pb.ChatRequest(model=ask.model, messages=[message], options=options))
 
@@ -150,7 +144,7 @@ def _grpc_request(ask: Ask, number: int) -> pb.StreamChatRequest:
 def _http_body(ask: Ask, number: int) -> dict[str, Any]:
     return {
         "model": ask.model,
-        "messages": [{"role": "user", "content": _question(number)}],
+        "messages": [{"role": "user", "content": question(number)}],
         "max_tokens": ask.tokens,
         "ignore_eos": True,
         "temperature": 0.7,
@@ -158,8 +152,3 @@ def _http_body(ask: Ask, number: int) -> dict[str, Any]:
         "stream": True,
         "stream_options": {"include_usage": True},
     }
-
-
-def _question(number: int) -> str:
-    """No prompt comes twice: the engine's cache would make it look faster than it is for strangers."""
-    return f"{_QUESTIONS[number % len(_QUESTIONS)]} ({number})"

@@ -42,11 +42,13 @@ class Cluster:
 
     def kubectl(self, *args: str, stdin: str | None = None, timeout: float = 60.0) -> str:
         """What kubectl prints; raises CommandError when it fails, TimeoutExpired after `timeout` seconds."""
-        return self._call("kubectl", args, stdin, timeout)
-
-    def helm(self, *args: str, stdin: str | None = None, timeout: float = 300.0) -> str:
-        """What helm prints; raises CommandError when it fails, TimeoutExpired after `timeout` seconds."""
-        return self._call("helm", args, stdin, timeout)
+        command = [str(self.bin_dir / "kubectl"), *args]
+        done = subprocess.run(
+            command, input=stdin, capture_output=True, text=True, timeout=timeout, env=self.environment(), check=False
+        )
+        if done.returncode:
+            raise CommandError(["kubectl", *args], done.returncode, done.stderr)
+        return done.stdout
 
     def environment(self) -> dict[str, str]:
         """Variables for programs that talk to the cluster: its kubeconfig, its programs first, no proxy between."""
@@ -57,15 +59,6 @@ class Cluster:
             # Or what kubectl and helm learn of the API stays in the user's home.
             own["KUBECACHEDIR"] = str(self.state / "kube-cache")
         return kept | own
-
-    def _call(self, program: str, args: tuple[str, ...], stdin: str | None, timeout: float) -> str:
-        command = [str(self.bin_dir / program), *args]
-        done = subprocess.run(
-            command, input=stdin, capture_output=True, text=True, timeout=timeout, env=self.environment(), check=False
-        )
-        if done.returncode:
-            raise CommandError([program, *args], done.returncode, done.stderr)
-        return done.stdout
 
     def save(self) -> None:
         """Writes its record into the state folder; only of a cluster that was brought up here."""

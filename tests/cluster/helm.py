@@ -56,17 +56,6 @@ class Helm:
         flags = ("--ignore-not-found", "-n", namespace, *_waiting(timeout))
         await self.run("uninstall", release, *flags, timeout=timeout + 10)
 
-    async def template(self, release: str, namespace: str, *layers: Values) -> list[dict[str, Any]]:
-        """The objects that an installation would make."""
-        args = ("template", release, str(self.chart), "-n", namespace, "-f", "-")
-        text = await self.run(*args, stdin=json.dumps(merged(*layers)))
-        return [document for document in yaml.safe_load_all(text) if document]
-
-    async def revision(self, release: str, namespace: str) -> int:
-        """The number of the revision that is deployed."""
-        history = json.loads(await self.run("history", release, "-n", namespace, "-o", "json"))
-        return max(entry["revision"] for entry in history if entry["status"] == "deployed")
-
     async def _put(
         self, verb: str, release: str, namespace: str, layers: tuple[Values, ...], timeout: float, *more: str
     ) -> float:

@@ -69,6 +69,10 @@ class Kubectl:
         """Deletes an object if it is there; waits for nothing."""
         await self.run("delete", kind, name, "--ignore-not-found", "--wait=false", *more, *_in(namespace))
 
+    async def scale(self, deployment: str, namespace: str, replicas: int) -> None:
+        """Asks for so many replicas; waits for nothing."""
+        await self.run("scale", "deployment", deployment, f"--replicas={replicas}", *_in(namespace))
+
     async def rolled_out(self, deployment: str, namespace: str, timeout: float = 120.0) -> None:
         """Returns when all replicas are of the newest template and ready."""
         args = ("rollout", "status", f"deployment/{deployment}", f"--timeout={timeout:.0f}s")

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-
-@dataclass(frozen=True)
-class Line:
-    """One figure; `bar` is empty and `met` None where there is no bar."""
-
-    what: str
-    value: str
-    bar: str = ""
-    met: bool | None = None
+from bench.table import Line
 
 
 @dataclass

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cluster.outcome import Line, Outcome
+from bench.table import Line
+from cluster.outcome import Outcome
 from cluster.scenario import RUNGS, Scenario
 
 

@@ -7,6 +7,7 @@ import asyncio
 from cluster.answer import Answer, Ask
 from cluster.client import Client
 from cluster.gauges import Gauges
+from cluster.keda import holds
 from cluster.load import summarize
 from cluster.outcome import Outcome
 from cluster.picture import picture, replicas_panel, waiting_panel
@@ -51,13 +52,8 @@ async def run(world: World) -> Outcome:
 
 async def _scaler_heard(release: Release) -> None:
     """KEDA comes back to a scaler that was not there at first only after a while."""
-
-    def ready(found: dict) -> bool:
-        conditions = found.get("status", {}).get("conditions", [])
-        return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
-
     ref = f"scaledobject/{release.engine(_MODEL)}"
-    await release.kubectl.until("KEDA takes the pool", ref, release.namespace, ready)
+    await release.kubectl.until("KEDA takes the pool", ref, release.namespace, lambda found: holds(found, "Ready"))
 
 
 async def _wake(release: Release, number: int) -> list[Answer]:

@@ -35,14 +35,14 @@ async def run(world: World) -> Outcome:
             await seen.timeline.until(pool, lambda state: state.ready >= _REPLICAS, timeout=60)
         try:
             gone = seen.mark("operator gone")
-            await world.kubectl.run("scale", "deployment", _OPERATOR, "--replicas=0", "-n", _NAMESPACE)
+            await world.kubectl.scale(_OPERATOR, _NAMESPACE, 0)
             with world.step("the HPA reads no number"):
                 await keda.until_scaling(world.kubectl, release.namespace, pool, False, _NO_NUMBER_SECONDS)
             outcome.tell("seconds until the HPA read no number", f"{seen.mark('no number') - gone:.1f}")
             await asyncio.sleep(_HELD_SECONDS)
         finally:
             back = seen.mark("operator back")
-            await world.kubectl.run("scale", "deployment", _OPERATOR, "--replicas=1", "-n", _NAMESPACE)
+            await world.kubectl.scale(_OPERATOR, _NAMESPACE, 1)
         with world.step("the HPA reads a number again"):
             await keda.until_scaling(world.kubectl, release.namespace, pool, True)
         outcome.tell("seconds until the HPA read a number again", f"{seen.mark('HPA reads') - back:.1f}")

@@ -37,14 +37,14 @@ async def run(world: World) -> Outcome:
             await seen.timeline.until(pool, lambda state: state.ready >= _REPLICAS, timeout=60)
         try:
             gone = seen.mark("scaler gone")
-            await _scale(world, scaler, release.namespace, 0)
+            await world.kubectl.scale(scaler, release.namespace, 0)
             with world.step("the HPA reads no number"):
                 await keda.until_scaling(world.kubectl, release.namespace, pool, False)
             outcome.tell("seconds until the HPA read no number", f"{seen.mark('no number') - gone:.1f}")
             await asyncio.sleep(_HELD_SECONDS)
         finally:
             back = seen.mark("scaler back")
-            await _scale(world, scaler, release.namespace, before["spec"]["replicas"])
+            await world.kubectl.scale(scaler, release.namespace, before["spec"]["replicas"])
         with world.step("the HPA reads numbers again"):
             await keda.until_scaling(world.kubectl, release.namespace, pool, True)
         numbers = seen.mark("numbers again")
@@ -54,7 +54,3 @@ async def run(world: World) -> Outcome:
     expect_unharmed(outcome, "streams during all of it", seen.answers)
     outcome.pictures["scaler_gone"] = seen.picture("The scaler is away", pool)
     return outcome
-
-
-async def _scale(world: World, deployment: str, namespace: str, replicas: int) -> None:
-    await world.kubectl.run("scale", "deployment", deployment, f"--replicas={replicas}", "-n", namespace)
